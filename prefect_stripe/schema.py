@@ -49,7 +49,7 @@ class Shape:
     required: frozenset[str] = frozenset()
     """The fields that a hash cannot do without."""
     alternatives: tuple[Shape, ...] = ()
-    """Of a union."""
+    """Of a union: leaves, and at most one hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Problem:
     """Why Stripe would refuse a parameter."""
 
     path: str
-    """As Stripe writes it: lines[0][quantity]."""
+    """As Stripe writes it: lines[0][quantity]; empty for the parameters as a whole."""
     code: Literal["unknown", "missing", "invalid"]
     message: str
-    shape: Shape | None = None
+    shape: Shape | None = field(default=None, repr=False)
     """What was expected there; None for an unknown name."""
     suggestion: str | None = None
     """The name that an unknown one is nearest to."""
@@ -143,7 +143,8 @@ def _shape(hint: Any) -> Shape:
         if compound <= {*types}:
             alternatives.append(Shape(kind))
             types = [member for member in types if member not in compound]
-    if choices := tuple(value for value in values if value != ""):
+    choices = tuple(value for value in values if value != "")
+    if choices or not (types or alternatives):
         alternatives.append(Shape("enum", choices=choices, open=str in types))
         types = [member for member in types if member is not str]
     alternatives += [_alternative(member) for member in types]
@@ -174,7 +175,7 @@ def _alternative(member: Any) -> Shape:
 Check: TypeAlias = Callable[[Shape, Any], str | None]
 
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
-_DECIMAL = re.compile(r"-?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def _expected(what: str, value: object) -> str:
@@ -227,7 +228,7 @@ def _enum(shape: Shape, value: object) -> str | None:
 def _choice(shape: Shape, value: object) -> str | None:
     if isinstance(value, str) and value in shape.choices:
         return None
-    return f"must be one of {', '.join(shape.choices)}"
+    return f"must be one of {', '.join(map(repr, shape.choices or ('',)))}"
 
 
 def _written(pattern: re.Pattern[str], what: str) -> Check:
@@ -312,14 +313,14 @@ def _in_list(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) 
 
 def _in_union(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
     meant = [one for one in shape.alternatives if (one.kind == "hash") == isinstance(value, Mapping)]
-    found = [list(_problems(one, value, path, checks)) for one in meant]
-    if len(found) == 1:
-        yield from found[0]
-    elif not found:
+    if len(meant) == 1:
+        yield from _problems(meant[0], value, path, checks)
+    elif not meant:
         yield Problem(path, "invalid", _expected("a single value", value), shape)
-    elif all(found):
-        messages = [problem.message for each in found for problem in each]
-        yield Problem(path, "invalid", "; or ".join(messages), shape)
+    else:
+        messages = [checks[one.kind](one, value) for one in meant]
+        if None not in messages:
+            yield Problem(path, "invalid", "; or ".join(filter(None, messages)), shape)
 
 
 _NESTED: Mapping[Kind, Callable[[Shape, Any, str, Mapping[Kind, Check]], Iterator[Problem]]] = {

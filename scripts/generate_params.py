@@ -1,7 +1,6 @@
 """Derive `prefect_stripe/params.py` from the TypedDicts of the installed `stripe` SDK.
 
-    python scripts/generate_params.py           # writes the module
-    python scripts/generate_params.py --check   # exits 1 when the module is not what the SDK says
+    python scripts/generate_params.py
 
 The SDK's source is parsed, not imported: its annotations name things that it never imports, so they cannot be resolved.
 
@@ -22,7 +21,6 @@ import ast
 import builtins
 import keyword
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -281,14 +279,5 @@ def generate() -> str:
     return "\n\n".join([HEADER.format(version=version("stripe")), *module.blocks, table]) + "\n"
 
 
-def main() -> int:
-    text = generate()
-    if "--check" in sys.argv[1:]:
-        current = TARGET.read_text() if TARGET.exists() else ""
-        return int(current != text)
-    TARGET.write_text(text)
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    TARGET.write_text(generate())
