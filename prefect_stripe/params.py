@@ -3361,10 +3361,8 @@ class PaymentMethodAttachParams(TypedDict, total=False):
 class PaymentMethodRetrieveParams(TypedDict, total=False):
     pass
 
-class PaymentMethodListParams(TypedDict, total=False):
+class CustomerPaymentMethodListParams(TypedDict, total=False):
     allow_redisplay: Literal['always', 'limited', 'unspecified'] | str
-    customer: str
-    customer_account: str
     ending_before: str
     limit: int
     starting_after: str
@@ -3518,7 +3516,7 @@ OPERATION_PARAMS: dict[str, tuple[type, type | None]] = {
     "list_balance_transactions": (BalanceTransactionListParams, None),
     "attach_payment_method": (PaymentMethodAttachParams, None),
     "retrieve_payment_method": (PaymentMethodRetrieveParams, None),
-    "list_payment_methods": (PaymentMethodListParams, None),
+    "list_customer_payment_methods": (CustomerPaymentMethodListParams, None),
     "list_subscriptions": (SubscriptionListParams, None),
     "create_refund": (RefundCreateParams, None),
     "retrieve_refund": (RefundRetrieveParams, None),

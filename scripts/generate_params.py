@@ -98,7 +98,7 @@ OPERATIONS = {
     "list_balance_transactions": "BalanceTransactionList",
     "attach_payment_method": "PaymentMethodAttach",
     "retrieve_payment_method": "PaymentMethodRetrieve",
-    "list_payment_methods": "PaymentMethodList",
+    "list_customer_payment_methods": "CustomerPaymentMethodList",
     "list_subscriptions": "SubscriptionList",
     "create_refund": "RefundCreate",
     "retrieve_refund": "RefundRetrieve",

@@ -36,7 +36,7 @@ OPERATIONS = """
     retrieve_charge update_charge list_charges search_charges capture_charge
     retrieve_balance_transaction list_balance_transactions
     update_invoice_line add_invoice_lines remove_invoice_lines list_invoice_payments
-    attach_payment_method retrieve_payment_method list_payment_methods list_subscriptions
+    attach_payment_method retrieve_payment_method list_customer_payment_methods list_subscriptions
     create_refund retrieve_refund list_refunds retrieve_payout list_payouts retrieve_event list_events
     fund_customer_cash_balance
 """
