@@ -1,1 +1,1 @@
-
+"""Business processes composed of tasks."""

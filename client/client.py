@@ -1,0 +1,186 @@
+"""The Stripe client, sync and async: two shells of the same exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from prefect_stripe.client.config import ClientConfig
+from prefect_stripe.client.exchange import Answer, Call, Response, Wait, exchange
+from prefect_stripe.client.paging import Pager
+from prefect_stripe.client.rate import limits_of
+from prefect_stripe.client.transport import async_pool, from_httpx, pool, to_httpx
+
+
+def _call(
+    operation: str,
+    ids: tuple[str, ...],
+    params: Mapping[str, Any] | None,
+    expand: Sequence[str],
+    idempotency_key: str | None,
+    stripe_account: str | None,
+) -> Call:
+    return Call(operation, ids, params or {}, expand, idempotency_key, stripe_account)
+
+
+class StripeClient:
+    """Calls any operation of `OPERATIONS` by its name, and waits for the answer.
+
+    Clients are cheap: connections belong to the account and the process, not to the client.
+
+    Example:
+        >>> from prefect_stripe.client import ClientConfig, StripeClient
+        >>> client = StripeClient(ClientConfig(api_key="sk_test_123"))
+        >>> client
+        StripeClient(api_base='https://api.stripe.com', mode='test')
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self._limits = limits_of(config.account, config.rate_limit)
+
+    def __repr__(self) -> str:
+        return f"StripeClient(api_base={self.config.api_base!r}, mode={self.config.mode!r})"
+
+    def call(
+        self,
+        operation: str,
+        *ids: str,
+        params: Mapping[str, Any] | None = None,
+        expand: Sequence[str] = (),
+        idempotency_key: str | None = None,
+        stripe_account: str | None = None,
+    ) -> Response:
+        """Call one operation once; retries keep its idempotency key.
+
+        Args:
+            operation: Name of the operation, such as `pay_invoice`.
+            ids: The ids in its path, in order.
+            params: Stripe's parameters; amounts in minor units, times as aware datetimes or Unix seconds.
+            expand: Fields to expand.
+            idempotency_key: Who this write is. Without one it gets a fresh one, and a second call is a second write.
+            stripe_account: Connected account, where it is not the configured one.
+
+        Returns:
+            The answer; `data` as Stripe sent it, client secrets included.
+
+        Raises:
+            ParameterError: Refused before it was sent.
+            StripeError: Of the class that fits.
+        """
+        return self.perform(_call(operation, ids, params, expand, idempotency_key, stripe_account))
+
+    def perform(self, call: Call) -> Response:
+        """Do a call that is written down already."""
+        connections = pool(self.config)
+        steps = exchange(call, self.config, self._limits, time.monotonic)
+        outcome: Answer | Exception | None = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                response: Response = end.value
+                return response
+            outcome = None
+            if isinstance(step, Wait):
+                time.sleep(step.seconds)
+                continue
+            try:
+                outcome = from_httpx(connections.send(to_httpx(step)))
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                outcome = error
+
+    def pages(
+        self,
+        operation: str,
+        *ids: str,
+        params: Mapping[str, Any] | None = None,
+        expand: Sequence[str] = (),
+        stripe_account: str | None = None,
+        max_items: int | None = None,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Fetch a list or a search page by page, each when it is asked for.
+
+        Args:
+            operation: Name of the operation, such as `list_invoices`.
+            ids: The ids in its path, in order.
+            params: Stripe's filters; `limit` is the page size, 100 unless given.
+            expand: Fields to expand, such as `data.customer`.
+            stripe_account: Connected account, where it is not the configured one.
+            max_items: How many items at the most, None for all.
+        """
+        return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items)
+
+    def walk(self, call: Call, max_items: int | None = None) -> Iterator[list[dict[str, Any]]]:
+        """Fetch the pages of a call that is written down already."""
+        pager = Pager(call, max_items)
+        while pager.call is not None:
+            yield pager.take(self.perform(pager.call).data)
+
+
+class AsyncStripeClient:
+    """`StripeClient` for async code: the same exchange, awaited.
+
+    Connections belong to the running event loop, so that a client may be used from several loops.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self._limits = limits_of(config.account, config.rate_limit)
+
+    def __repr__(self) -> str:
+        return f"AsyncStripeClient(api_base={self.config.api_base!r}, mode={self.config.mode!r})"
+
+    async def call(
+        self,
+        operation: str,
+        *ids: str,
+        params: Mapping[str, Any] | None = None,
+        expand: Sequence[str] = (),
+        idempotency_key: str | None = None,
+        stripe_account: str | None = None,
+    ) -> Response:
+        """Call one operation once, as `StripeClient.call` does."""
+        return await self.perform(_call(operation, ids, params, expand, idempotency_key, stripe_account))
+
+    async def perform(self, call: Call) -> Response:
+        """Do a call that is written down already."""
+        connections = async_pool(self.config)
+        steps = exchange(call, self.config, self._limits, time.monotonic)
+        outcome: Answer | Exception | None = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                response: Response = end.value
+                return response
+            outcome = None
+            if isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+                continue
+            try:
+                outcome = from_httpx(await connections.send(to_httpx(step)))
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                outcome = error
+
+    def pages(
+        self,
+        operation: str,
+        *ids: str,
+        params: Mapping[str, Any] | None = None,
+        expand: Sequence[str] = (),
+        stripe_account: str | None = None,
+        max_items: int | None = None,
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Fetch a list or a search page by page, as `StripeClient.pages` does."""
+        return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items)
+
+    async def walk(self, call: Call, max_items: int | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+        """Fetch the pages of a call that is written down already."""
+        pager = Pager(call, max_items)
+        while pager.call is not None:
+            yield pager.take((await self.perform(pager.call)).data)

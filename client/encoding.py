@@ -1,0 +1,103 @@
+"""Stripe's wire form: what a parameter looks like once it is sent.
+
+Stripe page: "API reference", under "Metadata" and "Expanding responses"; the form itself is what the official SDK sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+from prefect_stripe.client.errors import ParameterError
+
+MAX_DEPTH: Final = 20
+
+
+def form_pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Flatten parameters to Stripe's nested brackets, in their order.
+
+    Args:
+        params: Nested mappings and sequences of strings, numbers, booleans and aware datetimes. None is not
+            sent; `''` clears a field; a datetime becomes Unix seconds.
+
+    Raises:
+        ParameterError: A naive datetime, an empty list, an infinite number, or anything else that has no wire form.
+
+    Example:
+        >>> form_pairs({"lines": [{"id": "il_1", "discountable": False}], "expand": ["customer"]})
+        [('lines[0][id]', 'il_1'), ('lines[0][discountable]', 'false'), ('expand[0]', 'customer')]
+    """
+    return [pair for key, value in params.items() for pair in _flatten(str(key), value, 0)]
+
+
+def form_encode(params: Mapping[str, Any]) -> str:
+    """Encode parameters as a query string or a form body.
+
+    Example:
+        >>> form_encode({"metadata": {"order": "A 1"}})
+        'metadata[order]=A+1'
+    """
+    return "&".join(f"{quote_plus(key, safe='[]')}={quote_plus(value)}" for key, value in form_pairs(params))
+
+
+def path_of(template: str, ids: Mapping[str, str]) -> str:
+    """Fill ids into a path, escaped so that none can change which resource it names.
+
+    Raises:
+        ParameterError: An id is empty, not a string, or has whitespace or control characters in it.
+
+    Example:
+        >>> path_of("/v1/invoices/{invoice}/pay", {"invoice": "in_1/../x"})
+        '/v1/invoices/in_1%2F..%2Fx/pay'
+    """
+    for name, value in ids.items():
+        if not isinstance(value, str) or not value:
+            raise ParameterError(f"{name} is {value!r}: write the object's id, such as 'in_1AbC'")
+        if len(value) > 255 or value in {".", ".."} or any(c.isspace() or not c.isprintable() for c in value):
+            raise ParameterError(f"{name} is {value[:60]!r}: that is not an id that Stripe could have made")
+    return template.format_map({name: quote(value, safe="") for name, value in ids.items()})
+
+
+def _flatten(key: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > MAX_DEPTH:
+        raise ParameterError(f"{key[:60]}… is nested more than {MAX_DEPTH} levels deep")
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flatten(f"{key}[{name}]", inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        if not value:
+            raise ParameterError(
+                f"{key} is an empty list, which Stripe would not see: leave it out, or write '' to clear"
+            )
+        for index, inner in enumerate(value):
+            yield from _flatten(f"{key}[{index}]", inner, depth + 1)
+    else:
+        yield key, _scalar(key, value)
+
+
+def _scalar(key: str, value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case Decimal() if value.is_finite():
+            return format(value, "f")
+        case datetime() if value.tzinfo is not None:
+            return str(int(value.timestamp()))
+        case datetime():
+            raise ParameterError(f"{key} is a time without a zone: give it one, such as datetime.now(UTC)")
+        case date():
+            raise ParameterError(f"{key} is a date: write an aware datetime, so that the moment is certain")
+        case float() if isfinite(value):
+            # Percentages and package sizes only: the types of the parameters refuse a float for money.
+            return format(Decimal(repr(value)), "f")
+    raise ParameterError(f"{key} is a {type(value).__name__}, which Stripe's API has no form for")

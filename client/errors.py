@@ -1,0 +1,172 @@
+"""What can go wrong between us and Stripe: one hierarchy, carrying everything that support will ask for.
+
+Stripe page: "Error handling".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+SECRET_FIELDS: Final = frozenset({"client_secret", "confirmation_secret"})
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a copy of a decoded JSON value in which every client secret is None.
+
+    Example:
+        >>> without_secrets({"id": "pi_1", "client_secret": "pi_1_secret_x"})
+        {'id': 'pi_1', 'client_secret': None}
+    """
+    if isinstance(value, dict):
+        return {k: None if k in SECRET_FIELDS else without_secrets(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(v) for v in value]
+    return value
+
+
+class StripeError(Exception):
+    """Any failure of a call to Stripe. Pickles, and never carries a key or a client secret.
+
+    Attributes:
+        message: What went wrong, in Stripe's words where Stripe answered.
+        operation: The operation's name, such as `pay_invoice`.
+        ids: The ids in its path.
+        http_status: Status of the answer, or None where none came.
+        request_id: Stripe's id of the request (`req_…`), to give to Stripe's support.
+        error: Stripe's whole error object, without secrets.
+        replayed: Whether Stripe replayed a stored answer of an earlier request with the same idempotency key.
+        retryable: Whether the same request, under the same key, may succeed later.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        ids: tuple[str, ...] = (),
+        http_status: int | None = None,
+        request_id: str | None = None,
+        error: Mapping[str, Any] | None = None,
+        replayed: bool = False,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operation = operation
+        self.ids = ids
+        self.http_status = http_status
+        self.request_id = request_id
+        self.error: dict[str, Any] = without_secrets(dict(error or {}))
+        self.replayed = replayed
+        self.retryable = retryable
+
+    @property
+    def type(self) -> str | None:
+        """Stripe's error type, such as `card_error`."""
+        return self.error.get("type")
+
+    @property
+    def code(self) -> str | None:
+        """Stripe's error code, such as `card_declined`."""
+        return self.error.get("code")
+
+    @property
+    def decline_code(self) -> str | None:
+        """The issuer's reason, such as `insufficient_funds`."""
+        return self.error.get("decline_code")
+
+    @property
+    def param(self) -> str | None:
+        """The parameter that Stripe objects to."""
+        return self.error.get("param")
+
+    @property
+    def doc_url(self) -> str | None:
+        """Stripe's page on the code."""
+        return self.error.get("doc_url")
+
+    def __str__(self) -> str:
+        where = " ".join((self.operation, *self.ids)).strip()
+        facts = ", ".join(
+            f"{name} {value}"
+            for name, value in (
+                ("status", self.http_status),
+                ("code", self.code),
+                ("decline_code", self.decline_code),
+                ("param", self.param),
+                ("request", self.request_id),
+            )
+            if value is not None
+        )
+        return (f"{where}: " if where else "") + self.message + (f" ({facts})" if facts else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.__class__, self.message, {k: v for k, v in self.__dict__.items() if k != "message"})
+
+
+def _rebuild(cls: type[StripeError], message: str, state: dict[str, Any]) -> StripeError:
+    error = cls.__new__(cls, message)
+    Exception.__init__(error, message)
+    error.__dict__.update(state, message=message)
+    return error
+
+
+class InvalidRequestError(StripeError):
+    """Stripe refused the request as it stands (400, 404): repeating it would be refused again."""
+
+
+class ParameterError(InvalidRequestError, ValueError):
+    """We refused the request before sending it: a misspelt parameter, an empty id, a float amount."""
+
+
+class AuthenticationError(StripeError):
+    """The API key is missing, wrong or revoked (401)."""
+
+
+class PermissionDeniedError(StripeError):
+    """The API key may not do this (403), or this package refuses to (a live write without `allow_live_writes`)."""
+
+
+class CardError(StripeError):
+    """The payment was declined (402). The state may have changed all the same: read the object again."""
+
+
+class ConflictError(StripeError):
+    """Another request holds this object or this idempotency key (409)."""
+
+
+class RateLimitError(StripeError):
+    """Too many requests, or too many at once on one object (429)."""
+
+
+class IdempotencyError(InvalidRequestError):
+    """The idempotency key was used before with other parameters: nothing was done this time."""
+
+
+class APIError(StripeError):
+    """Stripe failed (5xx) or answered what cannot be read. The write may or may not have happened."""
+
+
+class APIConnectionError(StripeError):
+    """No answer came: no connection, a timeout, a connection that broke. The write may or may not have happened."""
+
+
+_BY_STATUS: Final[dict[int, type[StripeError]]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    402: CardError,
+    403: PermissionDeniedError,
+    404: InvalidRequestError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+
+
+def error_class(http_status: int, error: Mapping[str, Any]) -> type[StripeError]:
+    """Choose the class for an answer, by its status and Stripe's error type."""
+    if error.get("type") == "idempotency_error" and http_status != 409:
+        return IdempotencyError
+    if http_status == 400 and error.get("code") == "rate_limit":
+        return RateLimitError
+    return _BY_STATUS.get(http_status, APIError)

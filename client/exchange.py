@@ -1,0 +1,272 @@
+"""One exchange with Stripe, written once and without I/O: build, send, classify, wait, retry, parse.
+
+`exchange` is a generator. It yields a `WireRequest` to be sent or a `Wait` to be waited, and is sent back an `Answer`,
+or the transport's exception. A sync and an async shell drive it (`client.client`).
+"""
+
+from __future__ import annotations
+
+import platform
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import orjson
+
+from prefect_stripe.client.config import ClientConfig
+from prefect_stripe.client.encoding import form_encode, path_of
+from prefect_stripe.client.errors import (
+    APIConnectionError,
+    APIError,
+    ParameterError,
+    PermissionDeniedError,
+    StripeError,
+    error_class,
+)
+from prefect_stripe.client.operations import OPERATIONS, Operation
+from prefect_stripe.client.rate import RateLimits
+from prefect_stripe.client.retries import may_pass, retry_after_seconds
+
+USER_AGENT: Final = f"prefect-stripe/0.1.0 python/{platform.python_version()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a caller wants done: an operation, the ids in its path, and Stripe's parameters.
+
+    Attributes:
+        operation: Name of the operation.
+        ids: The ids in its path, in order.
+        params: Stripe's parameters; None values are not sent.
+        expand: Fields to expand.
+        idempotency_key: Who this write is; a fresh one where None. Not sent with GET and DELETE.
+        stripe_account: Connected account, where it is not the configured one.
+    """
+
+    operation: str
+    ids: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    expand: Sequence[str] = ()
+    idempotency_key: str | None = None
+    stripe_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as it goes out. The headers hold the key: kept out of the repr."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Seconds to let pass before going on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came in; header names in lower case."""
+
+    http_status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What an operation answered.
+
+    Attributes:
+        data: The object, or one page of a list, as Stripe sent it.
+        http_status: Its status.
+        request_id: Stripe's id of the request.
+        replayed: Whether this is the stored answer of an earlier request with the same idempotency key. Then it is a
+            snapshot of that moment: read the object again before deciding anything by it.
+        date: Stripe's clock at the answer, aware, UTC.
+        tries: How many requests it took.
+    """
+
+    data: dict[str, Any]
+    http_status: int
+    request_id: str | None
+    replayed: bool
+    date: datetime | None
+    tries: int
+
+
+Exchange = Generator[WireRequest | Wait, Answer | Exception | None, Response]
+
+
+def prepare(call: Call, config: ClientConfig) -> tuple[Operation, WireRequest]:
+    """Check a call and write it as a request.
+
+    Raises:
+        ParameterError: An unknown operation or parameter, an empty id, a value of the wrong type.
+        PermissionDeniedError: A write with a live key that may not write.
+    """
+    from prefect_stripe.schema import problems  # its types are loaded with the first call, not with the package
+
+    operation = OPERATIONS.get(call.operation)
+    if operation is None:
+        raise ParameterError(f"there is no operation {call.operation!r}", operation=call.operation)
+    try:
+        if len(call.ids) != len(operation.ids):
+            raise ParameterError(f"takes {len(operation.ids)} ids ({', '.join(operation.ids)}), not {len(call.ids)}")
+        path = path_of(operation.path, dict(zip(operation.ids, call.ids, strict=True)))
+        if found := problems(operation.name, call.params):
+            raise ParameterError("; ".join(str(problem) for problem in found[:5]))
+        params = {**call.params, **({"expand": list(call.expand)} if call.expand else {})}
+        encoded = form_encode(params)
+        headers = _headers(operation, call, config)
+    except ParameterError as error:
+        raise ParameterError(error.message, operation=operation.name, ids=tuple(map(str, call.ids))) from None
+    if config.mode == "live" and operation.writes and not config.allow_live_writes:
+        raise PermissionDeniedError(
+            "refused before sending: this would change live data; set allow_live_writes on the credentials to allow it",
+            operation=operation.name,
+            ids=call.ids,
+        )
+    url = config.api_base.rstrip("/") + path
+    if operation.method == "POST":
+        return operation, WireRequest("POST", url, headers, encoded.encode())
+    return operation, WireRequest(operation.method, f"{url}?{encoded}" if encoded else url, headers)
+
+
+def _headers(operation: Operation, call: Call, config: ClientConfig) -> dict[str, str]:
+    headers = {
+        "Authorization": f"Bearer {config.api_key}",
+        "Stripe-Version": config.api_version,
+        "User-Agent": USER_AGENT,
+        "Accept": "application/json",
+    }
+    account = call.stripe_account or config.stripe_account
+    if account:
+        headers["Stripe-Account"] = _header_value("stripe_account", account)
+    if operation.method == "POST":
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        headers["Idempotency-Key"] = _header_value("idempotency_key", call.idempotency_key or str(uuid.uuid4()))
+    return headers
+
+
+def _header_value(name: str, value: str) -> str:
+    if not value.isascii() or not value.isprintable() or not 0 < len(value) <= 255 or value != value.strip():
+        raise ParameterError(f"{name} must be 1 to 255 printable ASCII characters without spaces at its ends")
+    return value
+
+
+def exchange(
+    call: Call,
+    config: ClientConfig,
+    limits: RateLimits,
+    clock: Callable[[], float],
+) -> Exchange:
+    """Do one call: yield what to send and how long to wait, and return Stripe's answer.
+
+    Args:
+        call: What is wanted.
+        config: As whom, and how patiently.
+        limits: The account's buckets.
+        clock: Seconds on a monotonic clock.
+
+    Raises:
+        StripeError: Of the class that fits the last failure.
+    """
+    operation, request = prepare(call, config)
+    search = operation.paging == "search"
+    begun = clock()
+    tries, unanswered = 0, False
+    while True:
+        wait = limits.reserve(operation.path, search, clock())
+        if wait > 0:
+            yield Wait(wait)
+        tries += 1
+        outcome = yield request
+        retry_after: float | None = None
+        if isinstance(outcome, Answer):
+            result = read(outcome, operation, call, tries)
+            if isinstance(result, Response):
+                return result
+            if unanswered and operation.method == "DELETE" and outcome.http_status == 404:
+                return _already_deleted(operation, call, result, tries)
+            if outcome.http_status == 429 and _refused_by_limiter(outcome):
+                limits.refused(operation.path, search, clock())
+            retry_after = retry_after_seconds(outcome.headers)
+            error = result
+        else:
+            # The transport's exception is not chained: it holds the request, and with it the key.
+            error = APIConnectionError(
+                f"no answer from {config.api_base}: {type(outcome).__name__}: {outcome}",
+                operation=operation.name,
+                ids=call.ids,
+                retryable=True,
+            )
+        unanswered = unanswered or error.http_status is None or error.http_status >= 500 or error.http_status < 400
+        pause = config.retries.pause(tries, clock() - begun, retry_after) if error.retryable else None
+        if pause is None:
+            raise error
+        yield Wait(pause)
+
+
+def read(answer: Answer, operation: Operation, call: Call, tries: int) -> Response | StripeError:
+    """Make a response of an answer, or the error that it is."""
+    headers = answer.headers
+    request_id = headers.get("request-id")
+    replayed = headers.get("idempotent-replayed") == "true"
+    data = _object_in(answer.body)
+    if 200 <= answer.http_status < 300 and data is not None:
+        return Response(data, answer.http_status, request_id, replayed, _date(headers.get("date")), tries)
+    error = data.get("error") if data else None
+    facts: dict[str, Any] = {
+        "operation": operation.name,
+        "ids": call.ids,
+        "http_status": answer.http_status,
+        "request_id": request_id,
+        "replayed": replayed,
+    }
+    if isinstance(error, dict) and answer.http_status >= 400:
+        kind = error_class(answer.http_status, error)
+        message = str(error.get("message") or f"Stripe answered {answer.http_status} without a message")
+        return kind(message, error=error, retryable=may_pass(answer.http_status, headers, replayed), **facts)
+    if 300 <= answer.http_status < 400:
+        return APIError("refused to follow a redirect with the API key: check api_base", **facts)
+    # An unreadable success is as unknown as no answer at all: the same key brings the real one.
+    retryable = answer.http_status < 300 or may_pass(answer.http_status, headers, replayed)
+    kind = error_class(answer.http_status, {})
+    return kind("the answer is not one of Stripe's (not a JSON object)", retryable=retryable, **facts)
+
+
+def _object_in(body: bytes) -> dict[str, Any] | None:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _already_deleted(operation: Operation, call: Call, error: StripeError, tries: int) -> Response:
+    stub = {"id": call.ids[-1], "object": operation.object, "deleted": True}
+    return Response(stub, 404, error.request_id, False, None, tries)
+
+
+def _refused_by_limiter(answer: Answer) -> bool:
+    data = _object_in(answer.body) or {}
+    error = data.get("error")
+    lock_timeout = isinstance(error, dict) and error.get("code") == "lock_timeout"
+    return "stripe-rate-limited-reason" in answer.headers or not lock_timeout
+
+
+def _date(value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return parsedate_to_datetime(value).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,130 @@
+"""What every task is made of: a function that says what it wants, run as a sync task and as its async twin.
+
+A task's function sends nothing. It returns a `Wanted`: the call, as whom, and how many items. `stripe_task` makes of it
+the Prefect task that does it, and `async_twin` the same for async code.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
+
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+
+from prefect_stripe.blocks import StripeCredentials
+from prefect_stripe.client import OPERATIONS, Call, StripeError
+from prefect_stripe.client.errors import without_secrets
+from prefect_stripe.tasks.identity import identified
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+StripeObject = dict[str, Any]
+"""An object as Stripe sent it, its client secrets blanked: JSON-serialisable, amounts in minor units, times in Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[R]):
+    """What a task's function wants done.
+
+    Attributes:
+        credentials: As whom.
+        call: The operation, its ids and parameters.
+        slot: What tells this write from others of the same operation in the run.
+        max_items: How many items of a list at the most.
+    """
+
+    credentials: StripeCredentials
+    call: Call
+    slot: str | None = None
+    max_items: int | None = None
+
+
+def one(
+    credentials: StripeCredentials,
+    operation: str,
+    ids: tuple[str, ...],
+    params: Mapping[str, Any],
+    *,
+    expand: Sequence[str] = (),
+    idempotency_key: str | None = None,
+    slot: str | None = None,
+    stripe_account: str | None = None,
+) -> Wanted[StripeObject]:
+    """Want one object: a read, a write or an action."""
+    return Wanted(credentials, Call(operation, ids, params, tuple(expand), idempotency_key, stripe_account), slot)
+
+
+def many(
+    credentials: StripeCredentials,
+    operation: str,
+    ids: tuple[str, ...],
+    params: Mapping[str, Any],
+    *,
+    expand: Sequence[str] = (),
+    max_items: int | None = None,
+    stripe_account: str | None = None,
+) -> Wanted[list[StripeObject]]:
+    """Want every item of a list or a search."""
+    return Wanted(credentials, Call(operation, ids, params, tuple(expand), None, stripe_account), None, max_items)
+
+
+def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Say whether a failed task run is worth another try: only where Stripe may answer the same request otherwise."""
+    return isinstance(state.data, StripeError) and state.data.retryable
+
+
+RETRIES: Final[dict[str, Any]] = {
+    "retries": 2,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=5),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": may_pass,
+}
+"""The outer net of every task that calls Stripe; `Retry-After` and the short pauses are the client's."""
+
+
+def stripe_task(wants: Callable[P, Wanted[R]]) -> Task[P, R]:
+    """Make the sync task of a function that says what it wants."""
+
+    @functools.wraps(wants)
+    def perform(*args: P.args, **kwargs: P.kwargs) -> R:
+        wanted = identified(wants(*args, **kwargs))
+        client, call = wanted.credentials.get_client(), wanted.call
+        if OPERATIONS[call.operation].paging is None:
+            return cast(R, without_secrets(client.perform(call).data))
+        return cast(R, [without_secrets(i) for page in client.walk(call, wanted.max_items) for i in page])
+
+    return _task(perform, wants.__name__, wants.__name__)
+
+
+def async_twin(task: Task[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
+    """Make the async task that does what a sync one does."""
+    wants: Callable[P, Wanted[R]] = task.fn.__wrapped__  # type: ignore[attr-defined]
+
+    @functools.wraps(wants)
+    async def perform(*args: P.args, **kwargs: P.kwargs) -> R:
+        wanted = identified(wants(*args, **kwargs))
+        client, call = wanted.credentials.get_async_client(), wanted.call
+        if OPERATIONS[call.operation].paging is None:
+            return cast(R, without_secrets((await client.perform(call)).data))
+        return cast(R, [without_secrets(i) async for page in client.walk(call, wanted.max_items) for i in page])
+
+    perform.__name__ = perform.__qualname__ = f"a{task.name}"
+    return _task(perform, task.name, f"a{task.name}")
+
+
+def _task(fn: Callable[P, Any], operation: str, name: str) -> Task[P, Any]:
+    ids = OPERATIONS[operation].ids
+    return Task(
+        fn,
+        name=name,
+        # A cached read is the state before the change; a write is safe by its idempotency key, not by a cache.
+        cache_policy=NO_CACHE,
+        task_run_name=" ".join([name, *(f"{{{id_}}}" for id_ in ids)]) if ids else None,
+        **RETRIES,
+    )
