@@ -1,0 +1,140 @@
+"""One request being executed: what handlers read, and the only way in which they change anything.
+
+Every change is undone if the handler refuses, except where the refusal says that it commits (a decline).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from prefect_stripe.sandbox import errors
+from prefect_stripe.sandbox.expand import Path, render
+from prefect_stripe.sandbox.ledger import Effect, Ledger
+from prefect_stripe.sandbox.store import Account, Row, Store, new_id
+
+API_VERSION = "2026-10-28.endive"
+
+
+@dataclass
+class Context:
+    store: Store
+    account: Account
+    ledger: Ledger
+    operation: str
+    path: str
+    ids: Mapping[str, str]
+    params: dict[str, Any]
+    expand: list[Path]
+    request_id: str
+    idempotency_key: str | None
+    time: float
+    search_lag: float = 0.0
+    _undo: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
+    _effects: list[tuple[str, Row, int | None, bytes]] = field(default_factory=list[tuple[str, Row, int | None, bytes]])
+
+    @property
+    def now(self) -> int:
+        return int(self.time)
+
+    @property
+    def livemode(self) -> bool:
+        return self.account.livemode
+
+    # Reading
+
+    def get(self, object: str, id: str | None) -> Row | None:
+        return self.account.get(object, id)
+
+    def find(self, object: str, id: str, param: str, *, status: int = 400) -> Row:
+        """The object that a parameter names (400 if there is none), or the path (status 404)."""
+        row = self.account.get(object, id)
+        if row is None or row.get("_gone"):
+            elsewhere = self.store.in_other_mode(self.account, object, id)
+            raise errors.no_such(object, id, param, status=status, elsewhere=elsewhere)
+        return row
+
+    def select(self, object: str, index: str, value: str) -> list[Row]:
+        """Rows by an index, oldest first."""
+        return list(self.account.table(object).oldest_first(index, value))
+
+    # Changing
+
+    def insert(self, object: str, row: Row) -> Row:
+        """Add an object, with the id it brings or a new one, `object` and `livemode` filled in."""
+        whole = {"id": row.get("id") or new_id(object), "object": object, "livemode": self.livemode, **row}
+        table = self.account.table(object)
+        table.put(whole)
+        self._undo.append(lambda: table.remove(whole["id"]))
+        return whole
+
+    def change(self, row: Row, **fields: Any) -> Row:
+        table = self.account.table(row["object"])
+        former = table.change(row, fields)
+        self._undo.append(lambda: table.change(row, former))
+        return row
+
+    def delete(self, row: Row) -> None:
+        table = self.account.table(row["object"])
+        table.remove(row["id"])
+        self._undo.append(lambda: table.put(row))
+
+    def record(self, kind: str, row: Row, amount: int | None = None) -> None:
+        """Write an effect into the ledger, and the event with it where Stripe has one."""
+        self._effects.append((kind, row, amount, orjson.dumps(render(self.account, row, []))))
+
+    # Ending
+
+    def rollback(self) -> None:
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+        self._effects.clear()
+
+    def commit(self) -> None:
+        self._undo.clear()
+        for kind, row, amount, body in self._effects:
+            self.ledger.append(
+                Effect(
+                    seq=self.ledger.next_seq,
+                    time=self.time,
+                    kind=kind,
+                    object=row["object"],
+                    id=row["id"],
+                    amount=amount,
+                    currency=row.get("currency"),
+                    operation=self.operation,
+                    request_id=self.request_id,
+                    idempotency_key=self.idempotency_key,
+                    account=self.account.id,
+                    livemode=self.livemode,
+                )
+            )
+            self._event(kind, body)
+        self._effects.clear()
+
+    def _event(self, kind: str, body: bytes) -> None:
+        if kind in NOT_EVENTS:
+            return
+        self.account.table("event").put(
+            {
+                "id": new_id("event"),
+                "object": "event",
+                "api_version": API_VERSION,
+                "created": self.now,
+                "data": {"object": orjson.Fragment(body)},
+                "livemode": self.livemode,
+                "pending_webhooks": 0,
+                "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+                "type": kind,
+            }
+        )
+
+
+NOT_EVENTS = frozenset(
+    {"invoiceitem.updated", "payment_intent.updated", "payment_method.deleted", "line_item.updated"},
+)
+"""Effects of which Stripe makes no event: it has no `payment_intent.updated` [SIM], nor an invoice item's [SDK]."""

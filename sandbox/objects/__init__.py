@@ -1,0 +1,1 @@
+"""The handlers of the operations, a module an object (or a part of one)."""

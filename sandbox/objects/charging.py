@@ -1,0 +1,346 @@
+"""Moving money: a payment intent's attempt becomes a charge, and a charge a balance transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final, Literal, TypeAlias
+
+from prefect_stripe.money import chargeable, exponent
+from prefect_stripe.sandbox.context import Context
+from prefect_stripe.sandbox.errors import Json, Refusal, bad_request, card_error
+from prefect_stripe.sandbox.expand import render
+from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour
+from prefect_stripe.sandbox.objects.totals import MAXIMUM, minimum
+from prefect_stripe.sandbox.store import Row, new_id, secret_letters
+
+Status: TypeAlias = Literal["succeeded", "requires_capture", "processing", "requires_action", "declined"]
+
+FEE_RATE: Final = Decimal("0.029")
+FEE_FIXED: Final = 30
+AVAILABLE_AFTER: Final = 2 * 86400
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: Status
+    charge: Row | None = None
+    error: Refusal | None = None
+
+
+def check_amount(amount: int, currency: str, param: str = "amount") -> None:
+    """Refuse what cannot be charged in the currency."""
+    if amount < 1:
+        raise bad_request(
+            "This value must be greater than or equal to 1.", code="parameter_invalid_integer", param=param
+        )
+    if amount < minimum(currency):
+        raise bad_request(
+            f"Amount must be at least {_shown(minimum(currency), currency)}", code="amount_too_small", param=param
+        )
+    if amount > MAXIMUM:
+        raise bad_request(
+            f"Amount must be no more than {_shown(MAXIMUM, currency)}", code="amount_too_large", param=param
+        )
+    step = chargeable(amount, currency)
+    if step is not None:
+        raise bad_request(f"Invalid amount: {step}.", param=param)  # [K: text; rule SDK]
+
+
+def _shown(amount: int, currency: str) -> str:
+    sign = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}.get(currency, "")
+    return f"{sign}{Decimal(amount).scaleb(-exponent(currency)):,} {currency}"
+
+
+def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:
+    id = new_id("payment_intent")
+    return ctx.insert(
+        "payment_intent",
+        {
+            "id": id,
+            "allowed_payment_method_types": None,
+            "amount": amount,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "application": None,
+            "application_fee_amount": None,
+            "automatic_payment_methods": None,
+            "canceled_at": None,
+            "cancellation_reason": None,
+            "capture_method": "automatic",
+            "client_secret": f"{id}_secret_{secret_letters()}",
+            "confirmation_method": "automatic",
+            "created": ctx.now,
+            "currency": currency,
+            "customer": None,
+            "customer_account": None,
+            "description": None,
+            "excluded_payment_method_types": None,
+            "last_payment_error": None,
+            "latest_charge": None,
+            "metadata": {},
+            "next_action": None,
+            "on_behalf_of": None,
+            "payment_method": None,
+            "payment_method_configuration_details": None,
+            "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+            "payment_method_types": ["card"],
+            "processing": None,
+            "receipt_email": None,
+            "review": None,
+            "setup_future_usage": None,
+            "shipping": None,
+            "source": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": None,
+            "status": "requires_payment_method",
+            "transfer_data": None,
+            "transfer_group": None,
+            **fields,
+        },
+    )
+
+
+def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, capture: bool = True) -> Outcome:
+    """Charge a payment method for an intent; the intent's state follows, the caller raises the error if there is one."""
+    known = behaviour(method)
+    if known.authenticates and not intent.get("_authenticated"):
+        return _authentication(ctx, intent, method, off_session)
+    if known.later:
+        charge = _charge(ctx, intent, method, status="pending")
+        ctx.change(
+            intent,
+            status="processing",
+            payment_method=method["id"],
+            latest_charge=charge["id"],
+            last_payment_error=None,
+            next_action=None,
+        )
+        ctx.record("charge.pending", charge, charge["amount"])
+        ctx.record("payment_intent.processing", intent, intent["amount"])
+        return Outcome("processing", charge)
+    if known.code:
+        return decline(ctx, intent, method, known)
+    charge = _charge(ctx, intent, method, status="succeeded", captured=capture)
+    ctx.change(
+        intent,
+        payment_method=method["id"],
+        latest_charge=charge["id"],
+        last_payment_error=None,
+        next_action=None,
+    )
+    if not capture:
+        ctx.change(intent, status="requires_capture", amount_capturable=intent["amount"])
+        ctx.record("charge.succeeded", charge, charge["amount"])
+        ctx.record("payment_intent.amount_capturable_updated", intent, intent["amount"])
+        return Outcome("requires_capture", charge)
+    settle(ctx, charge)
+    ctx.change(intent, status="succeeded", amount_received=intent["amount"])
+    ctx.record("charge.succeeded", charge, charge["amount"])
+    ctx.record("payment_intent.succeeded", intent, intent["amount"])
+    return Outcome("succeeded", charge)
+
+
+def _authentication(ctx: Context, intent: Row, method: Row, off_session: bool) -> Outcome:
+    """3-D Secure: nobody is there to answer it off session; else the customer is asked [K]."""
+    if not off_session:
+        ctx.change(
+            intent,
+            status="requires_action",
+            payment_method=method["id"],
+            next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}},
+        )
+        ctx.record("payment_intent.requires_action", intent, intent["amount"])
+        return Outcome("requires_action")
+    known = Behaviour(code="authentication_required", decline_code="authentication_required")
+    return decline(ctx, intent, method, known)
+
+
+def decline(ctx: Context, intent: Row, method: Row, known: Behaviour, charge: Row | None = None) -> Outcome:
+    """A failed attempt: the failed charge is recorded and the intent wants another payment method [DOC]."""
+    code = known.code or "card_declined"
+    failure = {"status": "failed", "paid": False, "captured": False, "failure_code": code}
+    failure |= {"failure_message": known.message, "outcome": _outcome(known)}
+    charge = ctx.change(charge, **failure) if charge else _charge(ctx, intent, method, **failure)
+    reason: Json = {
+        "charge": charge["id"],
+        "code": code,
+        "decline_code": known.decline_code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
+        "message": known.message,
+        "payment_method": render(ctx.account, method, []),
+        "type": "card_error",
+    }
+    ctx.change(
+        intent,
+        status="requires_payment_method",
+        payment_method=None,
+        latest_charge=charge["id"],
+        last_payment_error=reason,
+        next_action=None,
+    )
+    ctx.record("charge.failed", charge, charge["amount"])
+    ctx.record("payment_intent.payment_failed", intent, intent["amount"])
+    error = card_error(
+        known.message,
+        code,
+        charge=charge["id"],
+        decline_code=known.decline_code,
+        payment_intent=render(ctx.account, intent, []),
+        payment_method=reason["payment_method"],
+    )
+    return Outcome("declined", charge, error)
+
+
+def _outcome(known: Behaviour) -> Json:
+    if known.code is None:
+        return {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "approved_by_network",
+            "reason": None,
+            "risk_level": "normal",
+            "risk_score": 20,
+            "seller_message": "Payment complete.",
+            "type": "authorized",
+        }
+    blocked = known.decline_code == "fraudulent"
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "not_sent_to_network" if blocked else "declined_by_network",
+        "reason": "highest_risk_level" if blocked else known.decline_code,
+        "risk_level": "highest" if blocked else "normal",
+        "risk_score": 90 if blocked else 20,
+        "seller_message": "Stripe blocked this payment as too risky."
+        if blocked
+        else "The bank did not return any further details with this decline.",
+        "type": "blocked" if blocked else "issuer_declined",
+    }
+
+
+def _charge(ctx: Context, intent: Row, method: Row, **fields: Any) -> Row:
+    captured = fields.get("captured", fields.get("status") == "succeeded")
+    return ctx.insert(
+        "charge",
+        {
+            "amount": intent["amount"],
+            "amount_captured": intent["amount"] if captured else 0,
+            "amount_refunded": 0,
+            "application": None,
+            "application_fee": None,
+            "application_fee_amount": None,
+            "balance_transaction": None,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": "SANDBOX",
+            "captured": captured,
+            "created": ctx.now,
+            "currency": intent["currency"],
+            "customer": intent["customer"],
+            "description": intent["description"],
+            "disputed": False,
+            "failure_balance_transaction": None,
+            "failure_code": None,
+            "failure_message": None,
+            "fraud_details": {},
+            "metadata": dict(intent["metadata"]),
+            "on_behalf_of": None,
+            "outcome": _outcome(Behaviour()),
+            "paid": fields.get("status") == "succeeded",
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": _method_details(intent, method),
+            "presentment_details": None,
+            "radar_options": {},
+            "receipt_email": intent["receipt_email"],
+            "receipt_number": None,
+            "receipt_url": None,
+            "refunded": False,
+            "review": None,
+            "shipping": intent["shipping"],
+            "source": None,
+            "source_transfer": None,
+            "statement_descriptor": intent["statement_descriptor"],
+            "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+            "transfer_data": None,
+            "transfer_group": intent["transfer_group"],
+            **fields,
+        },
+    )
+
+
+def _method_details(intent: Row, method: Row) -> Json:
+    details = method[method["type"]]
+    if method["type"] != "card":
+        kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+        return {"type": method["type"], method["type"]: {name: details.get(name) for name in kept}}
+    asked = (intent["payment_method_options"] or {}).get("card") or {}
+    available = asked.get("request_incremental_authorization") == "if_available" and behaviour(method).increments
+    card = {name: details[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")}
+    card |= {
+        "amount_authorized": intent["amount"],
+        "funding": details["funding"],
+        "incremental_authorization": {"status": "available" if available else "unavailable"},
+        "last4": details["last4"],
+        "multicapture": {"status": "unavailable"},
+        "network": details["brand"],
+        "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
+        "three_d_secure": None,
+        "wallet": None,
+    }
+    return {"type": "card", "card": card}
+
+
+def settle(ctx: Context, charge: Row) -> Row:
+    """The balance transaction of a captured charge: what is left of it after the fee."""
+    amount = charge["amount_captured"]
+    fee = int((amount * FEE_RATE).quantize(Decimal(1), ROUND_HALF_UP)) + FEE_FIXED
+    row = balance_transaction(
+        ctx,
+        type="charge",
+        amount=amount,
+        fee=fee,
+        currency=charge["currency"],
+        source=charge["id"],
+        description=charge["description"],
+    )
+    ctx.change(charge, balance_transaction=row["id"])
+    return row
+
+
+def balance_transaction(
+    ctx: Context, *, type: str, amount: int, fee: int, currency: str, source: str, description: str | None
+) -> Row:
+    details = [
+        {
+            "amount": fee,
+            "application": None,
+            "currency": currency,
+            "description": "Stripe processing fees",
+            "type": "stripe_fee",
+        }
+    ]
+    row = ctx.insert(
+        "balance_transaction",
+        {
+            "amount": amount,
+            "available_on": ctx.now + AVAILABLE_AFTER,
+            "balance_type": "payments",
+            "created": ctx.now,
+            "currency": currency,
+            "description": description,
+            "exchange_rate": None,
+            "fee": fee,
+            "fee_details": details if fee else [],
+            "net": amount - fee,
+            "reporting_category": type,
+            "source": source,
+            "status": "pending",
+            "type": type,
+        },
+    )
+    ctx.record("balance_transaction.created", row, row["net"])
+    return row

@@ -1,0 +1,337 @@
+"""Invoice items, how they are priced, and the invoice lines that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from prefect_stripe.sandbox.context import Context
+from prefect_stripe.sandbox.errors import Refusal, bad_request, missing_parameter
+from prefect_stripe.sandbox.expand import Page
+from prefect_stripe.sandbox.objects import totals
+from prefect_stripe.sandbox.objects.common import (
+    chosen,
+    new_metadata,
+    only_one,
+    refuse_not_simulated,
+    target,
+)
+from prefect_stripe.sandbox.objects.customers import deleted_stub
+from prefect_stripe.sandbox.objects.prices import decimal_text, inline_price
+from prefect_stripe.sandbox.paging import page, within
+from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.validation import merged_metadata
+
+MAX_ITEMS: Final = 250
+PRICINGS: Final = ("amount", "unit_amount_decimal", "price_data", "pricing")
+
+
+def create_invoice_item(ctx: Context) -> Row:
+    params = ctx.params
+    refuse_not_simulated(params)
+    if "customer" not in params:
+        raise missing_parameter("customer")
+    customer = ctx.find("customer", params["customer"], "customer")
+    invoice = ctx.find("invoice", params["invoice"], "invoice") if "invoice" in params else None
+    if invoice is not None:
+        editable(invoice)
+        if invoice["customer"] != customer["id"]:
+            raise bad_request(
+                f"The invoice {invoice['id']} does not belong to the customer {customer['id']}.", param="invoice"
+            )
+    row = new_item(ctx, params, customer, invoice)
+    if invoice is not None:
+        totals.recalculate(ctx, invoice)
+    return row
+
+
+def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Row | None, path: str = "") -> Row:
+    """An invoice item from an item's or a line's parameters, put on the invoice if there is one."""
+    refuse_not_simulated(params, path=path)
+    if invoice is not None:
+        room(ctx, invoice)
+    default = None if path == "" else invoice and invoice["currency"]
+    priced = pricing(ctx, params, default, path)
+    currency = priced["currency"]
+    if invoice is not None and currency != invoice["currency"]:  # [K: text]
+        raise bad_request(
+            f"The currency of the invoice item ({currency}) must match the currency of the invoice "
+            f"({invoice['currency']}).",
+            param=path + "currency",
+        )
+    totals.same_currency(ctx, customer, currency)
+    period = params.get("period") or {"start": ctx.now, "end": ctx.now}
+    row = ctx.insert(
+        "invoiceitem",
+        {
+            "customer": customer["id"],
+            "customer_account": None,
+            "date": ctx.now,
+            "description": params.get("description"),
+            "discountable": params.get("discountable", priced["amount"] >= 0),
+            "discounts": [],
+            "frozen_fields": None,
+            "invoice": invoice and invoice["id"],
+            "invoicing_rules": None,
+            "metadata": new_metadata(params),
+            "parent": None,
+            "period": {"start": period["start"], "end": period["end"]},
+            "proration": False,
+            "proration_details": None,
+            "tax_rates": [],
+            "test_clock": None,
+            **priced,
+        },
+    )
+    if customer["currency"] is None:
+        ctx.change(customer, currency=currency)
+    if invoice is not None:
+        put_line(ctx, row)
+    ctx.record("invoiceitem.created", row, row["amount"])
+    return row
+
+
+def pricing(
+    ctx: Context, params: Mapping[str, Any], currency: str | None, path: str = "", old: Row | None = None
+) -> dict[str, Any]:
+    """Amount, currency, quantity and pricing, from exactly one way of saying them, or for a new quantity alone."""
+    only_one(params, *PRICINGS)
+    only_one(params, "quantity", "quantity_decimal")
+    quantity = _quantity(params, path, old)
+    if params.get("amount") is not None:
+        only_one(params, "amount", "quantity")
+        only_one(params, "amount", "quantity_decimal")
+        unit, quantity = Decimal(params["amount"]), Decimal(1)
+        price = inline_price(ctx, _currency(params, currency, path), unit, None, _name(params))
+    elif params.get("unit_amount_decimal") is not None:
+        unit = params["unit_amount_decimal"]
+        price = inline_price(ctx, _currency(params, currency, path), unit, None, _name(params))
+    elif params.get("price_data") is not None:
+        price, unit = _price_data(ctx, params["price_data"], path)
+    elif params.get("pricing") is not None:
+        price, unit = _catalogue_price(ctx, params, path)
+    elif old is not None:
+        price = {"id": old["pricing"]["price_details"]["price"], "currency": old["currency"], **_product(old)}
+        unit = Decimal(old["pricing"]["unit_amount_decimal"])
+    else:
+        raise missing_parameter(path + "amount")
+    amount = int((unit * _transformed(quantity, price)).quantize(Decimal(1), ROUND_HALF_UP))
+    return {
+        "amount": amount,
+        "net_amount": amount,
+        "currency": price["currency"],
+        "quantity": int(quantity.to_integral_value(ROUND_HALF_UP)),
+        "quantity_decimal": decimal_text(quantity),
+        "pricing": {
+            "type": "price_details",
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "unit_amount_decimal": decimal_text(unit),
+        },
+    }
+
+
+def _quantity(params: Mapping[str, Any], path: str, old: Row | None) -> Decimal:
+    for name in ("quantity", "quantity_decimal"):
+        if params.get(name) is not None:
+            if params[name] < 0:
+                raise bad_request("Invalid non-negative integer", code="parameter_invalid_integer", param=path + name)
+            return Decimal(params[name])
+    return Decimal(old["quantity_decimal"]) if old is not None else Decimal(1)
+
+
+def _currency(params: Mapping[str, Any], default: str | None, path: str) -> str:
+    currency = params.get("currency", default)
+    if currency is None:
+        raise missing_parameter(path + "currency")
+    return str(currency)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return params.get("description") or "Invoice item"
+
+
+def _product(old: Row) -> dict[str, Any]:
+    return {"product": old["pricing"]["price_details"]["product"], "transform_quantity": None}
+
+
+def _transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
+    rule = price.get("transform_quantity")
+    if not rule:
+        return quantity
+    whole, rest = divmod(quantity, rule["divide_by"])
+    return whole + (1 if rest and rule["round"] == "up" else 0)
+
+
+def _price_data(ctx: Context, data: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:
+    below = f"{path}price_data"
+    only_one(data, "unit_amount", "unit_amount_decimal")
+    unit = data.get("unit_amount", data.get("unit_amount_decimal"))
+    if unit is None:
+        raise missing_parameter(f"{below}[unit_amount]")
+    if "product_data" in data:
+        return inline_price(ctx, data["currency"], Decimal(unit), None, data["product_data"]["name"]), Decimal(unit)
+    if "product" not in data:
+        raise missing_parameter(f"{below}[product]")
+    product = ctx.find("product", data["product"], f"{below}[product]")
+    if not product["active"]:
+        raise _inactive("product", f"{below}[product]")
+    return inline_price(ctx, data["currency"], Decimal(unit), product["id"], ""), Decimal(unit)
+
+
+def _catalogue_price(ctx: Context, params: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:
+    param = f"{path}pricing[price]"
+    if "price" not in params["pricing"]:
+        raise missing_parameter(param)
+    price = ctx.find("price", params["pricing"]["price"], param)
+    if not price["active"]:
+        raise _inactive("price", param)
+    if price["type"] == "recurring":
+        raise bad_request(
+            "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.",
+            param=param,
+        )
+    if params.get("currency") not in (None, price["currency"]):
+        raise bad_request(
+            f"The price specified only supports `{price['currency']}`. This doesn't match the expected currency: "
+            f"`{params['currency']}`.",
+            param=param,
+        )
+    if price["unit_amount_decimal"] is None:
+        raise bad_request("The sandbox does not simulate tiered and custom prices on invoice items.", param=param)
+    return price, Decimal(price["unit_amount_decimal"])
+
+
+def _inactive(object: str, param: str) -> Refusal:
+    return bad_request(f"The {object} specified is inactive. This field only accepts active {object}s.", param=param)
+
+
+def editable(invoice: Row) -> None:
+    if invoice["status"] != "draft":  # [PROBE]
+        raise bad_request("Invalid invoice: This invoice is no longer editable", code="invoice_not_editable")
+
+
+def room(ctx: Context, invoice: Row) -> None:
+    if len(ctx.select("line_item", "invoice", invoice["id"])) >= MAX_ITEMS:  # [DOC]; text [K]
+        raise bad_request(f"You can only add up to {MAX_ITEMS} items to an invoice.", param="invoice")
+
+
+_SHARED: Final = (
+    "amount",
+    "currency",
+    "description",
+    "discountable",
+    "discounts",
+    "metadata",
+    "period",
+    "pricing",
+    "quantity",
+    "quantity_decimal",
+)
+
+
+def put_line(ctx: Context, item: Row) -> Row:
+    """Make or update the line that shows an item on its invoice."""
+    fields = {name: item[name] for name in _SHARED} | {"subtotal": item["amount"]}
+    known = ctx.select("line_item", "invoiceitem", item["id"])
+    if known:
+        return ctx.change(known[0], **fields)
+    return ctx.insert(
+        "line_item",
+        {
+            **fields,
+            "discount_amounts": [],
+            "invoice": item["invoice"],
+            "parent": {
+                "type": "invoice_item_details",
+                "invoice_item_details": {
+                    "invoice_item": item["id"],
+                    "proration": item["proration"],
+                    "proration_details": {"credited_items": None},
+                    "subscription": None,
+                },
+                "subscription_item_details": None,
+            },
+            "pretax_credit_amounts": [],
+            "subscription": None,
+            "taxes": [],
+            "_invoiceitem": item["id"],
+        },
+    )
+
+
+def update_invoice_item(ctx: Context) -> Row:
+    row = target(ctx, "invoiceitem", "invoiceitem")
+    change_item(ctx, row, ctx.params)
+    return row
+
+
+def change_item(ctx: Context, row: Row, params: Mapping[str, Any], path: str = "") -> None:
+    """Update an item, from its own parameters or from its line's, and the line and invoice with it."""
+    refuse_not_simulated(params, path=path)
+    invoice = _alive(ctx, row)
+    fields = chosen(params, "description", "discountable")
+    if "period" in params:
+        fields["period"] = {"start": params["period"]["start"], "end": params["period"]["end"]}
+    if any(params.get(name) is not None for name in (*PRICINGS, "quantity", "quantity_decimal")):
+        priced = pricing(ctx, params, row["currency"], path, row)
+        if priced["currency"] != row["currency"]:
+            raise bad_request("You cannot change the currency of an invoice item.", param=path + "price_data")
+        fields |= priced
+    if "metadata" in params:
+        fields["metadata"] = merged_metadata(row["metadata"], params["metadata"])
+    ctx.change(row, **fields)
+    ctx.record("invoiceitem.updated", row, row["amount"])
+    if invoice is not None:
+        put_line(ctx, row)
+        totals.recalculate(ctx, invoice)
+
+
+def _alive(ctx: Context, item: Row) -> Row | None:
+    """The item's invoice if it can be edited; an item of a deleted draft is dead [PROBE]."""
+    if item["invoice"] is None:
+        return None
+    invoice = ctx.get("invoice", item["invoice"])
+    if invoice is None:
+        raise bad_request("This invoice item has been deleted.")
+    editable(invoice)
+    return invoice
+
+
+def delete_invoice_item(ctx: Context) -> Row:
+    row = target(ctx, "invoiceitem", "invoiceitem")
+    invoice = _alive(ctx, row)
+    drop_item(ctx, row)
+    if invoice is not None:
+        totals.recalculate(ctx, invoice)
+    return deleted_stub(row)
+
+
+def drop_item(ctx: Context, item: Row) -> None:
+    for line in ctx.select("line_item", "invoiceitem", item["id"]):
+        ctx.delete(line)
+    ctx.delete(item)
+    ctx.record("invoiceitem.deleted", item, item["amount"])
+
+
+def list_invoice_items(ctx: Context) -> Page:
+    params = ctx.params
+    for name in ("customer", "invoice"):
+        if name in params and ctx.get(name, params[name]) is None:
+            ctx.find(name, params[name], name)
+    pending = params.get("pending")
+
+    def where(row: Row) -> bool:
+        return (pending is None or (row["invoice"] is None) == pending) and all(
+            row[name] == params[name] for name in ("customer", "invoice") if name in params
+        )
+
+    by = next((name for name in ("invoice", "customer") if name in params), None)
+    return page(
+        ctx,
+        "invoiceitem",
+        {"created": within("date")},
+        index=by,
+        value=params[by] if by else None,
+        where=where,
+    )

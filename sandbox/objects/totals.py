@@ -1,0 +1,76 @@
+"""What an invoice adds up to, and what of it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from prefect_stripe.sandbox.context import Context
+from prefect_stripe.sandbox.errors import bad_request
+from prefect_stripe.sandbox.store import Row
+
+# Stripe's page "Supported currencies", minimum charge amounts [K]; other currencies by their equivalent of 0.50 USD.
+MINIMUMS: Final[Mapping[str, int]] = {
+    "aed": 200,
+    "bgn": 100,
+    "bhd": 190,
+    "czk": 1500,
+    "dkk": 250,
+    "gbp": 30,
+    "hkd": 400,
+    "huf": 17500,
+    "jod": 360,
+    "jpy": 50,
+    "krw": 700,
+    "kwd": 160,
+    "mxn": 1000,
+    "myr": 200,
+    "nok": 300,
+    "omr": 200,
+    "pln": 200,
+    "ron": 200,
+    "sek": 300,
+    "thb": 1000,
+    "tnd": 1600,
+}
+MAXIMUM: Final = 99_999_999
+"""Eight digits [SDK]."""
+
+
+def minimum(currency: str) -> int:
+    return MINIMUMS.get(currency, 50)
+
+
+def recalculate(ctx: Context, invoice: Row) -> None:
+    """Sum the lines of a draft, and take the customer's balance into account.
+
+    What is below the minimum that can be charged is not due: it goes to the customer's balance [SDK: amount_due].
+    """
+    lines = ctx.account.table("line_item").oldest_first("invoice", invoice["id"])
+    total = sum(line["amount"] for line in lines)
+    customer = ctx.get("customer", invoice["customer"])
+    balance = customer["balance"] if customer is not None and customer["currency"] == invoice["currency"] else 0
+    owed = total + balance
+    due = owed if owed >= minimum(invoice["currency"]) else 0
+    ctx.change(
+        invoice,
+        subtotal=total,
+        subtotal_excluding_tax=total,
+        total=total,
+        total_excluding_tax=total,
+        starting_balance=balance,
+        amount_due=due,
+        amount_remaining=due,
+        _ending_balance=owed - due,
+    )
+
+
+def same_currency(ctx: Context, customer: Row, currency: str) -> None:
+    """Pending items of one customer share one currency [3P: the message]."""
+    for item in ctx.select("invoiceitem", "customer", customer["id"]):
+        if item["invoice"] is None and item["currency"] != currency:
+            raise bad_request(
+                "You cannot combine currencies on a single customer. This customer has an active subscription, "
+                "subscription schedule, discount, quote, invoice item or active subscription mode checkout session "
+                f"with currency {item['currency']}.",
+            )
