@@ -1,0 +1,118 @@
+"""What every business process shares: reads, and writes that are done until their goal is seen to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from prefect_stripe.client import Call, CardError, IdempotencyError, StripeError
+from prefect_stripe.client.identity import business_write_key
+from prefect_stripe.flows.process import Note, Process, Reply, Step
+
+StripeObject = dict[str, Any]
+Steps = Generator[Step | Note, Reply | None, None]
+Look = Callable[[StripeObject | None], Process[StripeObject | None]]
+
+MOST_GENERATIONS: Final = 10
+"""How often a write begins anew, since what its stored answers speak of has died, before a person should look."""
+
+
+class Rejected(Exception):
+    """The order, or what was found for it, does not allow going on. Its text is for the operator."""
+
+
+class Business:
+    """One piece of business, named by its business key, on one account.
+
+    Attributes:
+        key: The business key.
+        account: Mode and connected account (`StripeCredentials.account`).
+        wrote: How many writes were done for it, stored answers not counted.
+        now: Stripe's clock at the last answer that showed it.
+    """
+
+    def __init__(self, key: str, account: str) -> None:
+        self.key = key
+        self.account = account
+        self.wrote = 0
+        self.now = datetime.now(UTC)
+
+    def read(
+        self,
+        label: str,
+        operation: str,
+        *ids: str,
+        params: Mapping[str, Any] | None = None,
+        expand: Sequence[str] = (),
+    ) -> Process[StripeObject]:
+        """Read an object, or every item of a list."""
+        reply = yield Step(label, Call(operation, ids, params or {}, expand))
+        return self._taken(reply)
+
+    def write(
+        self,
+        label: str,
+        operation: str,
+        *ids: str,
+        slot: str,
+        look: Look,
+        params: Mapping[str, Any] | None = None,
+        about: Sequence[str] = (),
+        renews: bool = True,
+    ) -> Process[StripeObject]:
+        """Do a write until what it is for is seen to hold, and return the object.
+
+        An answer that this request earned is trusted. After a stored answer, and after a failure that may have done its
+        work, Stripe is asked again: if it holds, the write is done; if a stored answer stands in its way, the next
+        generation of its key is tried, which every worker derives alike.
+
+        Args:
+            label: What it does, for the operator.
+            operation: Name of the operation.
+            *ids: The ids in its path.
+            slot: Which one of this operation's writes for the business it is.
+            look: Reads Stripe again, given the answered object if there is one; returns the object where the goal holds
+                and None where it does not.
+            params: Stripe's parameters.
+            about: Further ids that belong to its identity, such as the invoice that an item is for.
+            renews: Whether a key that was used with other parameters may be followed by the next generation.
+
+        Raises:
+            CardError: The payment was declined, now or as a stored answer has it.
+            StripeError: It failed, and was seen not to hold.
+        """
+        for generation in range(MOST_GENERATIONS):
+            key = business_write_key(self.account, self.key, operation, (*ids, *about), slot, generation)
+            try:
+                reply = yield Step(label, Call(operation, ids, params or {}, idempotency_key=key))
+            except CardError:
+                raise
+            except StripeError as error:
+                seen = yield from look(None)
+                if seen is not None:
+                    yield Note(f"{label}: the answer was lost or refused, and it is done", seen)
+                    return seen
+                stale = error.replayed or (renews and isinstance(error, IdempotencyError))
+                if not stale:
+                    raise
+                continue
+            data = self._taken(reply)
+            assert reply is not None
+            if not reply.replayed:
+                self.wrote += 1
+                return data
+            seen = yield from look(data)
+            if seen is not None:
+                return seen
+        raise Rejected(f"{label}: begun {MOST_GENERATIONS} times within a day, and what it made is gone each time")
+
+    def ago(self, days: int) -> int:
+        """Return the Unix seconds of a moment so many days ago by Stripe's clock."""
+        return int((self.now - timedelta(days=days)).timestamp())
+
+    def _taken(self, reply: Reply | None) -> StripeObject:
+        assert reply is not None, "a step is answered with a reply"
+        if reply.date is not None:
+            self.now = reply.date
+        return reply.data

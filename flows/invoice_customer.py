@@ -1,0 +1,128 @@
+"""The customer of an order: named by its id, or found by its own business key, or made once.
+
+Stripe pages: "Create a customer", "List all customers", "Search customers".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect_stripe.flows.business import Business, Rejected, StripeObject
+from prefect_stripe.flows.orders import InvoiceOrder
+from prefect_stripe.flows.process import Note, Process
+
+CUSTOMER: Final = "prefect_stripe_customer"
+
+
+class Customers:
+    """Finds or makes the customer that an order names."""
+
+    def __init__(self, order: InvoiceOrder, account: str) -> None:
+        self.order = order
+        self.external_id = order.customer_external_id
+        self.email = order.customer_email
+        # A business of its own: fifty orders of a new customer at once name one and the same write.
+        self.business = Business(f"customer:{self.external_id or _normalised(self.email)}", account)
+
+    def find_or_create(self, of: Business) -> Process[str]:
+        """Return the customer's id.
+
+        Raises:
+            Rejected: There is no such customer, it was deleted, or more than one matches.
+        """
+        if self.order.customer is not None:
+            customer = yield from of.read(
+                f"read {self.order.customer} for {self.order.external_id}", "retrieve_customer", self.order.customer
+            )
+            if customer.get("deleted"):
+                raise Rejected(f"the customer {self.order.customer} was deleted: name another one")
+            return self.order.customer
+        found = yield from self._find()
+        of.now = self.business.now
+        if found is None:
+            found = yield from self._create()
+        elif self.external_id and (found.get("metadata") or {}).get(CUSTOMER) != self.external_id:
+            yield from self._record(found)
+        of.now = max(of.now, self.business.now)
+        of.wrote += self.business.wrote
+        return str(found["id"])
+
+    @property
+    def _who(self) -> str:
+        return f"customer {self.external_id or self.email}"
+
+    def _find(self) -> Process[StripeObject | None]:
+        """Look by e-mail, which a list knows at once, and by the customer number, which only a search knows.
+
+        What the search does not know yet is younger than the key under which it was created.
+        """
+        matches: dict[str, StripeObject] = {}
+        for email in dict.fromkeys(filter(None, (self.email, _normalised(self.email)))):
+            page = yield from self.business.read(f"look for {self._who}", "list_customers", params={"email": email})
+            matches |= {customer["id"]: customer for customer in page["data"] if self._may_be(customer)}
+        if self.external_id:
+            query = f'metadata["{CUSTOMER}"]:"{_quoted(self.external_id)}"'
+            page = yield from self.business.read(f"look for {self._who}", "search_customers", params={"query": query})
+            matches |= {customer["id"]: customer for customer in page["data"] if self._is(customer)}
+        known = {id_: customer for id_, customer in matches.items() if self._is(customer)} or matches
+        if len(known) > 1:
+            raise Rejected(
+                f"{self._who} is not one customer but {len(known)}: {', '.join(known)}; name one with customer=…"
+            )
+        for customer in known.values():
+            yield Note(f"found {self._who}: {customer['id']}", customer)
+            return customer
+        return None
+
+    def _is(self, customer: StripeObject) -> bool:
+        number = (customer.get("metadata") or {}).get(CUSTOMER)
+        return (
+            number == self.external_id
+            if self.external_id
+            else _normalised(customer.get("email")) == _normalised(self.email)
+        )
+
+    def _may_be(self, customer: StripeObject) -> bool:
+        number = (customer.get("metadata") or {}).get(CUSTOMER)
+        return self._is(customer) or (number is None and _normalised(customer.get("email")) == _normalised(self.email))
+
+    def _create(self) -> Process[StripeObject]:
+        params: dict[str, Any] = {"name": self.order.customer_name, "email": self.email}
+        if self.external_id:
+            params["metadata"] = {CUSTOMER: self.external_id}
+
+        def look(answered: StripeObject | None) -> Process[StripeObject | None]:
+            if answered is None:
+                return (yield from self._find())
+            seen = yield from self.business.read(f"read {answered['id']}", "retrieve_customer", answered["id"])
+            return None if seen.get("deleted") else seen
+
+        return (
+            yield from self.business.write(
+                f"create {self._who}", "create_customer", slot="customer", look=look, params=params, renews=False
+            )
+        )
+
+    def _record(self, customer: StripeObject) -> Process[StripeObject]:
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            seen = yield from self.business.read(f"read {customer['id']}", "retrieve_customer", customer["id"])
+            return seen if seen["metadata"].get(CUSTOMER) == self.external_id else None
+
+        return (
+            yield from self.business.write(
+                f"record {self._who} on {customer['id']}",
+                "update_customer",
+                customer["id"],
+                slot="number",
+                look=look,
+                params={"metadata": {CUSTOMER: self.external_id}},
+            )
+        )
+
+
+def _normalised(email: str | None) -> str | None:
+    return email.strip().lower() if email else None
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,286 @@
+"""The life of an order's invoice, written once: reads what is there, and does what is still missing.
+
+Stripe pages: "How invoicing works", "Status transitions and finalization".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect_stripe.client import IdempotencyError, InvalidRequestError
+from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
+from prefect_stripe.flows.invoice_customer import Customers
+from prefect_stripe.flows.invoice_lines import Lines
+from prefect_stripe.flows.invoice_settlement import Settling
+from prefect_stripe.flows.orders import InvoiceOrder
+from prefect_stripe.flows.outcomes import Ending, InvoiceOutcome
+from prefect_stripe.flows.process import Note, Process
+
+ORDER: Final = "prefect_stripe_order"
+FINGERPRINT: Final = "prefect_stripe_fingerprint"
+SENT: Final = "prefect_stripe_sent"
+
+
+def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365) -> Process[InvoiceOutcome]:
+    """Bring an order's invoice to where the order wants it, from wherever it is.
+
+    Args:
+        order: The order.
+        account: Mode and connected account, as `StripeCredentials.account` has them.
+        look_back_days: How many days back an invoice of this order may have been made.
+
+    Returns:
+        The outcome; refusals and declines are outcomes, not exceptions.
+
+    Raises:
+        StripeError: Stripe failed, or could not be reached, in a way that a later run may get over.
+    """
+    work = InvoiceWork(order, account, look_back_days)
+    try:
+        ending, reason = yield from work.run()
+    except Rejected as refusal:
+        ending, reason = "rejected", str(refusal)
+    except InvalidRequestError as error:
+        ending, reason = "rejected", f"Stripe refuses it: {error}"
+    return work.outcome(ending, reason)
+
+
+class InvoiceWork:
+    """One order on its way: what is known of its invoice, and the steps that bring it on."""
+
+    def __init__(self, order: InvoiceOrder, account: str, look_back_days: int) -> None:
+        self.order = order
+        self.look_back_days = look_back_days
+        self.business = Business(order.external_id, account)
+        self.customer: str | None = order.customer
+        self.invoice: StripeObject = {}
+
+    def run(self) -> Process[tuple[Ending, str | None]]:
+        """Do what is missing; return how it ended and why."""
+        self.customer = yield from Customers(self.order, self.business.account).find_or_create(self.business)
+        voided = yield from self._find()
+        if not self.invoice:
+            if voided and (self.order.settlement == "void" or len(voided) > self.order.max_reissues):
+                self.invoice = voided[0]
+                return (yield from Settling(self).settle())
+            yield from self._create(reissue=len(voided))
+        if self.invoice["status"] == "draft":
+            yield from self._complete_draft()
+        else:
+            self._refuse_changed_contents()
+        yield from self._send()
+        return (yield from Settling(self).settle())
+
+    def outcome(self, ending: Ending, reason: str | None) -> InvoiceOutcome:
+        """Say how the order ended, with the invoice as it was seen last."""
+        seen = self.invoice
+        if ending == "done" and not self.business.wrote:
+            ending = "found_done"
+        return InvoiceOutcome(
+            external_id=self.order.external_id,
+            ending=ending,
+            reason=reason,
+            status=seen.get("status"),
+            invoice=seen.get("id"),
+            number=seen.get("number"),
+            customer=self.customer,
+            currency=seen.get("currency"),
+            total=seen.get("total"),
+            amount_paid=seen.get("amount_paid"),
+            amount_remaining=seen.get("amount_remaining"),
+        )
+
+    # Looking
+
+    def reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
+        """Read the invoice as it is now."""
+        self.invoice = yield from self.business.read(
+            self.label("read", self.invoice["id"]), "retrieve_invoice", self.invoice["id"]
+        )
+        return self.invoice
+
+    def _find(self) -> Process[list[StripeObject]]:
+        """Find the order's invoice among its customer's; return the voided ones."""
+        label = f"look for the invoice of {self.order.external_id} at {self.customer}"
+        found = yield from self._own(label, "list_invoices", self._since())
+        voided = [invoice for invoice in found if invoice["status"] == "void"]
+        live = [invoice for invoice in found if invoice["status"] != "void"]
+        if len(live) > 1:
+            names = ", ".join(f"{invoice['id']} ({invoice['status']})" for invoice in live)
+            raise Rejected(
+                f"there are {len(live)} invoices of this order: {names}; void or delete all but the right one"
+            )
+        if live:
+            self.invoice = live[0]
+            yield Note(f"found {self.invoice['id']}, {self.invoice['status']}", self.invoice)
+        return voided
+
+    def _since(self) -> dict[str, Any]:
+        return {"customer": self.customer, "created": {"gte": self.business.ago(self.look_back_days)}}
+
+    def _own(self, label: str, operation: str, params: dict[str, Any]) -> Process[list[StripeObject]]:
+        page = yield from self.business.read(label, operation, params=params)
+        return [item for item in page["data"] if (item.get("metadata") or {}).get(ORDER) == self.order.external_id]
+
+    def _refuse_another_customers(self) -> Steps:
+        """Refuse an order that was invoiced to another customer before.
+
+        Search lags by up to a minute; what is younger than that is caught by the idempotency key.
+        """
+        query = f'metadata["{ORDER}"]:"{_quoted(self.order.external_id)}"'
+        label = f"look for {self.order.external_id} at other customers"
+        for invoice in (yield from self._own(label, "search_invoices", {"query": query})):
+            if invoice["customer"] != self.customer and invoice["status"] != "void":
+                raise Rejected(
+                    f"this order was invoiced to another customer before: {invoice['id']} to {invoice['customer']} "
+                    f"({invoice['status']}), and now to {self.customer}; void that one, or use another external_id"
+                )
+
+    # Drafting
+
+    def _create(self, reissue: int) -> Steps:
+        """Create the draft. It says no more than what can never change, so that its key always fits its parameters."""
+        yield from self._refuse_another_customers()
+
+        def look(answered: StripeObject | None) -> Process[StripeObject | None]:
+            if answered is None:
+                own = yield from self._own(self.label("look again for the invoice", ""), "list_invoices", self._since())
+                alive = [invoice for invoice in own if invoice["status"] != "void"]
+                return alive[0] if alive else None
+            return (yield from self._alive(answered["id"]))
+
+        try:
+            self.invoice = yield from self.business.write(
+                self.label("create draft", ""),
+                "create_invoice",
+                slot=f"invoice-{reissue}",
+                look=look,
+                params={
+                    "customer": self.customer,
+                    "currency": self.order.currency,
+                    # Sent although they are the defaults: other API versions have others, and these two move money.
+                    "auto_advance": False,
+                    "pending_invoice_items_behavior": "exclude",
+                    "metadata": {ORDER: self.order.external_id},
+                },
+                renews=False,
+            )
+        except IdempotencyError as error:
+            raise Rejected(
+                f"{self.order.external_id} was begun within the last day for another customer or in another currency: "
+                "void or delete that invoice, or use another external_id"
+            ) from error
+
+    def _alive(self, invoice: str) -> Process[StripeObject | None]:
+        try:
+            seen = yield from self.business.read(self.label("read", invoice), "retrieve_invoice", invoice)
+        except InvalidRequestError as error:
+            if error.http_status != 404:
+                raise
+            return None
+        return None if seen.get("deleted") or seen["status"] == "void" else seen
+
+    def _complete_draft(self) -> Steps:
+        """Make the draft say what the order says, see that it comes to the right total, and finalize it."""
+        if self.invoice["currency"] != self.order.currency:
+            raise Rejected(
+                f"the draft {self.invoice['id']} is in {self.invoice['currency']}, and the order now in "
+                f"{self.order.currency}: delete the draft, or use another external_id"
+            )
+        yield from self._set_terms()
+        yield from Lines(self).converge()
+        self.invoice = yield from self.business.write(
+            self.label("finalize"),
+            "finalize_invoice",
+            self.invoice["id"],
+            slot="finalize",
+            look=self.holds(lambda invoice: invoice["status"] != "draft"),
+            params={"auto_advance": False},
+        )
+
+    def _set_terms(self) -> Steps:
+        order = self.order
+        if (self.invoice.get("metadata") or {}).get(FINGERPRINT) == order.fingerprint:
+            return
+        terms: dict[str, Any] = {
+            "collection_method": order.collection_method,
+            "description": order.description or "",
+            "days_until_due": order.days_until_due,
+            "due_date": order.due_date,
+            "metadata": {FINGERPRINT: order.fingerprint},
+        }
+        self.invoice = yield from self.business.write(
+            self.label("set the terms of"),
+            "update_invoice",
+            self.invoice["id"],
+            slot=f"terms-{order.fingerprint}",
+            look=self.holds(lambda invoice: invoice["metadata"].get(FINGERPRINT) == order.fingerprint),
+            params=terms,
+        )
+
+    def holds(self, goal: Any) -> Any:
+        """Make a look that reads the invoice again and returns it where the goal holds."""
+
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            seen = yield from self.reread()
+            return seen if goal(seen) else None
+
+        return look
+
+    # Once finalized
+
+    def _refuse_changed_contents(self) -> None:
+        known = (self.invoice.get("metadata") or {}).get(FINGERPRINT)
+        if known is None or known == self.order.fingerprint:
+            return
+        raise Rejected(
+            f"the order has changed since its invoice {self.invoice['id']} was finalized. Invoiced: "
+            f"{self._invoiced_version()}. Ordered now: {self._ordered_version()}. Void the invoice and allow a reissue, "
+            "or use another external_id"
+        )
+
+    def _invoiced_version(self) -> str:
+        lines = "; ".join(
+            f"{line.get('description')} x {line.get('quantity')} = {line['amount']}"
+            for line in self.invoice["lines"]["data"]
+        )
+        return f"{self.invoice['total']} {self.invoice['currency']}, {self.invoice['collection_method']}, {lines}"
+
+    def _ordered_version(self) -> str:
+        lines = "; ".join(
+            f"{line.description or line.price} x {line.quantity}"
+            + (f" = {line.unit_amount * line.quantity}" if line.unit_amount is not None else "")
+            for line in self.order.final_lines
+        )
+        return f"{self.order.known_total} {self.order.currency}, {self.order.collection_method}, {lines}"
+
+    def _send(self) -> Steps:
+        """Send the invoice by e-mail, and record that in its metadata: sending itself leaves no trace on it."""
+        if self.order.collection_method != "send_invoice" or self.invoice["status"] != "open":
+            return
+        if SENT in (self.invoice.get("metadata") or {}):
+            return
+        yield from self.business.write(
+            self.label("send"), "send_invoice", self.invoice["id"], slot="send", look=self._sent_before
+        )
+        self.invoice = yield from self.business.write(
+            self.label("record as sent"),
+            "update_invoice",
+            self.invoice["id"],
+            slot="sent",
+            look=self.holds(lambda invoice: SENT in invoice["metadata"]),
+            params={"metadata": {SENT: self.business.now.isoformat(timespec="seconds")}},
+        )
+
+    def _sent_before(self, answered: StripeObject | None) -> Process[StripeObject | None]:
+        seen = yield from self.reread()
+        # A stored answer to the same key is the proof that it was sent; without one there is none.
+        return seen if answered is not None or SENT in seen["metadata"] else None
+
+    def label(self, verb: str, object_id: str | None = None) -> str:
+        what = self.invoice["id"] if object_id is None else object_id
+        return " ".join(part for part in (verb, what, "for", self.order.external_id) if part)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,219 @@
+"""How an invoice ends: paid, paid elsewhere, written off, voided, or left open; each seen before it is reported.
+
+Stripe pages: "Pay an invoice", "Void an invoice", "Mark an invoice as uncollectible".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from prefect_stripe.client import CardError
+from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
+from prefect_stripe.flows.outcomes import Ending
+from prefect_stripe.flows.process import Note, Process
+from prefect_stripe.money import format_amount
+
+if TYPE_CHECKING:
+    from prefect_stripe.flows.invoice_process import InvoiceWork
+
+End = tuple[Ending, str | None]
+
+ACTION_CODES: Final = frozenset({"invoice_payment_intent_requires_action", "payment_intent_requires_action"})
+
+
+class Settling:
+    """Brings a finalized invoice to the end that its order wants, or says why it cannot."""
+
+    def __init__(self, work: InvoiceWork) -> None:
+        self.work = work
+        self.order = work.order
+        self.business = work.business
+
+    def settle(self) -> Process[End]:
+        """Settle, and return how it ended."""
+        status, wanted = self.work.invoice["status"], self.order.settlement
+        if status == "paid":
+            return self._end_of_paid()
+        if status == "void" or (status == "uncollectible" and wanted in {"pay", "wait"}):
+            return (yield from self._end_of_closed())
+        if wanted == "pay":
+            return (yield from self._pay())
+        if wanted == "wait":
+            return "done", None
+        yield from self._act(wanted)
+        return self._end_of_paid() if wanted == "paid_out_of_band" else ("done", None)
+
+    def _act(self, action: str) -> Steps:
+        """Pay out of band, write off, or void: actions whose goal can be read from the invoice."""
+        operation, status, params, verb = _ACTIONS[action]
+        if self.work.invoice["status"] == status:
+            return
+        self.work.invoice = yield from self.business.write(
+            self.work.label(verb),
+            operation,
+            self.work.invoice["id"],
+            slot=action,
+            look=self.work.holds(lambda invoice: invoice["status"] == status),
+            params=params,
+        )
+        if self.work.invoice["status"] != status:
+            raise Rejected(f"it should be {status} and is {self.work.invoice['status']}")
+
+    def _end_of_paid(self) -> End:
+        """Judge a paid invoice by how it came to be paid."""
+        invoice, wanted = self.work.invoice, self.order.settlement
+        if wanted in {"mark_uncollectible", "void"}:
+            return "rejected", f"it was paid before it could be made {_ACTIONS[wanted][1]}"
+        elsewhere = invoice.get("amount_paid_off_stripe") or 0
+        if wanted == "paid_out_of_band" and elsewhere != invoice["total"]:
+            return "rejected", "it was paid through Stripe, and the order says that it was paid elsewhere"
+        if wanted == "pay" and elsewhere:
+            return "rejected", "it was paid outside Stripe, and the order says to charge a payment method"
+        if invoice["amount_paid"] < invoice["total"]:
+            rest = format_amount(invoice["total"] - invoice["amount_paid"], invoice["currency"])
+            return "done", f"{rest} of it went to the customer's balance at Stripe, and was not charged"
+        return "done", None
+
+    def _end_of_closed(self) -> Process[End]:
+        """Judge an invoice that was voided or written off, by this order's own rules or by somebody else."""
+        status = self.work.invoice["status"]
+        if self.order.settlement == status:
+            return "done", None
+        if self.order.settlement == "pay" and _ACTIONS.get(self.order.on_decline, ("", ""))[1] == status:
+            _, failed = yield from self._attempts()
+            if failed:
+                return "declined", _reason_of_charge(failed[0])
+        advice = {
+            "void": "to replace it, allow one more reissue (max_reissues)",
+            "uncollectible": "it was written off, and nothing is charged without a person's decision",
+        }
+        return "rejected", f"its invoice {self.work.invoice['id']} is {status}: {advice[status]}"
+
+    # Paying
+
+    def _pay(self) -> Process[End]:
+        """Charge while attempts are left; a charge that failed at Stripe is an attempt, whoever made it."""
+        made, reason = 0, None
+        while True:
+            busy, failed = yield from self._attempts()
+            made = max(made, len(failed))
+            reason = reason or (_reason_of_charge(failed[0]) if failed else None)
+            if busy is not None:
+                return busy
+            if made >= self.order.max_payment_attempts:
+                return (yield from self._declined(reason))
+            try:
+                yield from self._charge(attempt=made + 1)
+            except CardError as error:
+                reason, made = _reason_of(error), made + 1
+                yield Note(f"declined: {reason}")
+                if error.code in ACTION_CODES:
+                    yield from self.work.reread()
+                    return "requires_action", reason
+                if error.error.get("advice_code") == "do_not_try_again":
+                    return (yield from self._declined(reason))
+                continue
+            if self.work.invoice["status"] == "paid":
+                return self._end_of_paid()
+            busy, _ = yield from self._attempts()
+            return busy or ("processing", "Stripe took the payment, and it has not arrived yet")
+
+    def _charge(self, attempt: int) -> Steps:
+        params: dict[str, Any] = {}
+        if self.order.payment_method:
+            params["payment_method"] = yield from self._attached(self.order.payment_method)
+        self.work.invoice = yield from self.business.write(
+            self.work.label("pay"),
+            "pay_invoice",
+            self.work.invoice["id"],
+            slot=f"pay-{attempt}",
+            look=self.work.holds(lambda invoice: invoice["status"] == "paid"),
+            params=params,
+        )
+
+    def _attached(self, payment_method: str) -> Process[str]:
+        """Return the payment method that is attached to the customer, attaching it where it is not.
+
+        Attaching a test payment method makes a new one, which is the one to charge.
+        """
+        customer = self.work.customer
+        seen = yield from self.business.read(
+            self.work.label("read", payment_method), "retrieve_payment_method", payment_method
+        )
+        if seen.get("customer") == customer:
+            return payment_method
+        if seen.get("customer"):
+            raise Rejected(f"the payment method {payment_method} is another customer's ({seen['customer']})")
+        owner = Business(f"payment-method:{customer}", self.business.account)
+
+        def look(answered: StripeObject | None) -> Process[StripeObject | None]:
+            id_ = answered["id"] if answered else payment_method
+            now = yield from self.business.read(self.work.label("read", id_), "retrieve_payment_method", id_)
+            return now if now.get("customer") == customer else None
+
+        attached = yield from owner.write(
+            f"attach {payment_method} to {customer} for {self.order.external_id}",
+            "attach_payment_method",
+            payment_method,
+            slot="attach",
+            about=(str(customer),),
+            look=look,
+            params={"customer": customer},
+        )
+        self.business.wrote += owner.wrote
+        return str(attached["id"])
+
+    def _attempts(self) -> Process[tuple[End | None, list[StripeObject]]]:
+        """Read what was tried before: whether a payment is under way, and the charges that failed, newest first."""
+        page = yield from self.business.read(
+            self.work.label("read the payments of"),
+            "list_invoice_payments",
+            params={"invoice": self.work.invoice["id"]},
+            expand=["data.payment.payment_intent"],
+        )
+        failed: list[StripeObject] = []
+        for payment in page["data"]:
+            intent = payment["payment"].get("payment_intent")
+            if not isinstance(intent, dict):
+                continue
+            if intent["status"] in _UNDER_WAY:
+                return _UNDER_WAY[intent["status"]], failed
+            charges = yield from self.business.read(
+                self.work.label("read the charges of"), "list_charges", params={"payment_intent": intent["id"]}
+            )
+            failed += [charge for charge in charges["data"] if charge["status"] == "failed"]
+        return None, sorted(failed, key=lambda charge: charge["created"], reverse=True)
+
+    def _declined(self, reason: str | None) -> Process[End]:
+        """Do what the order says of a decline that is final."""
+        if self.order.on_decline in _ACTIONS:
+            yield from self._act(self.order.on_decline)
+        else:
+            yield from self.work.reread()
+        return "failed" if self.order.on_decline == "fail" else "declined", reason or "its payment was declined"
+
+
+_ACTIONS: Final[dict[str, tuple[str, str, dict[str, Any], str]]] = {
+    "paid_out_of_band": ("pay_invoice", "paid", {"paid_out_of_band": True}, "record as paid elsewhere"),
+    "mark_uncollectible": ("mark_invoice_uncollectible", "uncollectible", {}, "mark uncollectible"),
+    "void": ("void_invoice", "void", {}, "void"),
+}
+"""The actions by their name in an order: operation, status that is its goal, parameters, and verb."""
+
+_UNDER_WAY: Final[dict[str, End]] = {
+    "processing": ("processing", "the payment is being processed by the bank"),
+    "requires_action": ("requires_action", "the customer must authenticate the payment (3-D Secure)"),
+    "requires_capture": ("processing", "the payment is authorised and not captured"),
+}
+
+
+def _reason_of(error: CardError) -> str:
+    codes = " / ".join(dict.fromkeys(filter(None, (error.code, error.decline_code))))
+    return f"{error.message} ({codes})" if codes else error.message
+
+
+def _reason_of_charge(charge: StripeObject) -> str:
+    outcome = charge.get("outcome") or {}
+    codes = " / ".join(dict.fromkeys(filter(None, (charge.get("failure_code"), outcome.get("reason")))))
+    message = charge.get("failure_message") or "its payment was declined"
+    return f"{message} ({codes})" if codes else message

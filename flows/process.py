@@ -1,0 +1,113 @@
+"""A business process without Prefect: a generator of steps, and the plain driver that runs one.
+
+A process decides; a driver does. The process yields a `Step`, which is one call to Stripe with its idempotency key, and
+is sent the `Reply`, or has the `StripeError` thrown into it. A `Note` is something to be told and not to be done. One
+driver makes each step a task run (`flows.driver`); another may run many processes in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from prefect_stripe.client import OPERATIONS, Call, StripeClient, StripeError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call to Stripe.
+
+    Attributes:
+        label: What it does, as an operator reads it: "finalize in_1AbC for ORD-1001".
+        call: The call; a write carries its idempotency key.
+    """
+
+    label: str
+    call: Call
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation."""
+        return self.call.operation
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something found, or concluded: told in the report, and done by nobody.
+
+    Attributes:
+        text: What there is to tell.
+        about: The Stripe object that it is told of, if any.
+    """
+
+    text: str
+    about: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What Stripe answered a step.
+
+    Attributes:
+        data: The object; for a list or a search, `{"data": [every item]}`.
+        request_id: Stripe's id of the (last) request.
+        replayed: Whether the answer is a stored one: a snapshot of an earlier moment.
+        date: Stripe's clock, aware, UTC.
+    """
+
+    data: dict[str, Any]
+    request_id: str | None = None
+    replayed: bool = False
+    date: datetime | None = None
+
+
+Process = Generator[Step | Note, Reply | None, T]
+
+
+def perform(client: StripeClient, call: Call) -> Reply:
+    """Do one step's call; of a list or a search, every page."""
+    if OPERATIONS[call.operation].paging is None:
+        response = client.perform(call)
+        return Reply(response.data, response.request_id, response.replayed, response.date)
+    items = [item for page in client.walk(call) for item in page]
+    return Reply({"data": items})
+
+
+def drive(
+    process: Process[T],
+    do: Callable[[Step], Reply],
+    tell: Callable[[Note], None] = lambda note: None,
+) -> T:
+    """Run a process to its end.
+
+    Args:
+        process: The process.
+        do: Does one step, or raises the StripeError that it met.
+        tell: Is told each note.
+
+    Returns:
+        What the process returns.
+
+    Raises:
+        StripeError: One that the process has no answer to.
+    """
+    reply: Reply | None = None
+    failure: StripeError | None = None
+    while True:
+        try:
+            step = process.send(reply) if failure is None else process.throw(failure)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        reply, failure = None, None
+        if isinstance(step, Note):
+            tell(step)
+            continue
+        try:
+            reply = do(step)
+        except StripeError as error:
+            failure = error
