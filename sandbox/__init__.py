@@ -8,9 +8,9 @@
         ...  # sandbox.url, sandbox.api_key, sandbox.ledger, sandbox.faults, sandbox.clock
 
 It speaks HTTP only, on loopback. It is as strict as Stripe is, and where Stripe's behaviour is uncertain it is strict.
-Each rule names its source: [SDK] the official SDK's types and docstrings, [DOC] Stripe's documentation, [PROBE] and [SIM]
-recordings of Stripe's test mode, [SPEC23] the OpenAPI description of 2023, [3P] others' notes on Stripe, [K] general
-knowledge, unconfirmed.
+Each rule names its source: [SDK] the official SDK's types and docstrings, [DOC] Stripe's documentation, [PROBE] and
+[SIM] recordings of Stripe's test mode, [SPEC23] the OpenAPI description of 2023, [3P] others' notes on Stripe, [K]
+general knowledge, unconfirmed.
 """
 
 from __future__ import annotations

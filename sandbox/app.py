@@ -51,7 +51,7 @@ class Answer:
 
     @property
     def operation(self) -> str | None:
-        return self.route and self.route.operation
+        return self.route.operation if self.route else None
 
     def refuse(self, refusal: Refusal) -> None:
         livemode = self.account is not None and self.account.livemode
@@ -131,14 +131,14 @@ class Application:
         if answer.route is None:
             raise errors.refusal(
                 404,
-                f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or we "
-                "can help at https://support.stripe.com/.",
+                f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or "
+                "we can help at https://support.stripe.com/.",
                 saved=False,
             )
         if request.body and not request.headers.get("content-type", "").startswith(FORM):  # [K]
             raise errors.invalid(
-                f"Invalid request (check that your POST content type is {FORM}). If you have any questions, we can help "
-                "at https://support.stripe.com/."
+                f"Invalid request (check that your POST content type is {FORM}). If you have any questions, we can "
+                "help at https://support.stripe.com/."
             )
         answer.params = form.decode(request.query, request.body)
         answer.key = request.headers.get("idempotency-key") if request.method == "POST" else None
@@ -152,7 +152,8 @@ class Application:
 
     def _prepare(self, answer: Answer) -> Context:
         """Validate: what is refused here never began."""
-        assert answer.route is not None and answer.account is not None
+        assert answer.route is not None
+        assert answer.account is not None
         params = validation.coerce(answer.route.operation, answer.params)
         wanted = params.pop("expand", None)
         listing, search = answer.route.shows != "one", answer.route.shows == "search"
@@ -187,7 +188,7 @@ class Application:
             else:
                 ctx.rollback()
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug of ours must neither end the server nor leave half a change
             ctx.rollback()
             traceback.print_exc(file=sys.stderr)
             raise errors.refusal(500, "The sandbox has a bug: its traceback is on stderr.", saved=False) from None
@@ -217,8 +218,8 @@ class Application:
                 idempotency_key=request.headers.get("idempotency-key"),
                 replayed=answer.original is not None,
                 fault=f"{fault.kind} {fault.when}" if fault is not None else None,
-                account=account and account.id,
-                livemode=account and account.livemode,
+                account=account.id if account else None,
+                livemode=account.livemode if account else None,
                 code=answer.code,
             )
         )

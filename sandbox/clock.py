@@ -19,7 +19,7 @@ class Clock:
     def now(self) -> int:
         return int(self.time())
 
-    def datetime(self) -> datetime:
+    def utc(self) -> datetime:
         return datetime.fromtimestamp(self.now(), UTC)
 
     def advance(self, by: float | timedelta) -> None:

@@ -14,7 +14,8 @@ import orjson
 from prefect_stripe.sandbox import errors
 from prefect_stripe.sandbox.expand import Path, render
 from prefect_stripe.sandbox.ledger import Effect, Ledger
-from prefect_stripe.sandbox.store import Account, Row, Store, new_id
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import Account, Store, new_id
 
 API_VERSION = "2026-10-28.endive"
 
@@ -33,6 +34,7 @@ class Context:
     idempotency_key: str | None
     time: float
     search_lag: float = 0.0
+    _written: dict[str, Row] = field(default_factory=dict[str, Row])
     _undo: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
     _effects: list[tuple[str, Row, int | None, bytes]] = field(default_factory=list[tuple[str, Row, int | None, bytes]])
 
@@ -61,26 +63,40 @@ class Context:
         """Rows by an index, oldest first."""
         return list(self.account.table(object).oldest_first(index, value))
 
+    def seen(self, object: str) -> list[Row]:
+        """What search sees of a type."""
+        rows, until = self.account.table(object).rows, self.time - self.search_lag
+        return [row for row in self.account.index.seen(rows, object, until) if not row.get("_gone")]
+
     # Changing
 
     def insert(self, object: str, row: Row) -> Row:
         """Add an object, with the id it brings or a new one, `object` and `livemode` filled in."""
-        whole = {"id": row.get("id") or new_id(object), "object": object, "livemode": self.livemode, **row}
+        id: str = row.get("id") or new_id(object)
+        whole = {"id": id, "object": object, "livemode": self.livemode, **row}
         table = self.account.table(object)
+        self._writing(whole, None)
         table.put(whole)
-        self._undo.append(lambda: table.remove(whole["id"]))
+        self._undo.append(lambda: table.remove(id))
         return whole
 
     def change(self, row: Row, **fields: Any) -> Row:
         table = self.account.table(row["object"])
+        self._writing(row, row)
         former = table.change(row, fields)
         self._undo.append(lambda: table.change(row, former))
         return row
 
     def delete(self, row: Row) -> None:
         table = self.account.table(row["object"])
+        self._writing(row, row)
         table.remove(row["id"])
         self._undo.append(lambda: table.put(row))
+
+    def _writing(self, row: Row, before: Row | None) -> None:
+        if self.search_lag and row["object"] in SEARCHABLE:
+            self.account.index.before(row["id"], before)
+            self._written[row["id"]] = row
 
     def record(self, kind: str, row: Row, amount: int | None = None) -> None:
         """Write an effect into the ledger, and the event with it where Stripe has one."""
@@ -93,9 +109,14 @@ class Context:
             undo()
         self._undo.clear()
         self._effects.clear()
+        self._written.clear()
 
     def commit(self) -> None:
         self._undo.clear()
+        for id, row in self._written.items():
+            there = self.account.get(row["object"], id)
+            self.account.index.after(id, there, self.time)
+        self._written.clear()
         for kind, row, amount, body in self._effects:
             self.ledger.append(
                 Effect(
@@ -125,7 +146,7 @@ class Context:
                 "object": "event",
                 "api_version": API_VERSION,
                 "created": self.now,
-                "data": {"object": orjson.Fragment(body)},
+                "data": {"object": orjson.loads(body)},
                 "livemode": self.livemode,
                 "pending_webhooks": 0,
                 "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
@@ -134,6 +155,7 @@ class Context:
         )
 
 
+SEARCHABLE = frozenset({"charge", "customer", "invoice", "payment_intent", "price", "product"})
 NOT_EVENTS = frozenset(
     {"invoiceitem.updated", "payment_intent.updated", "payment_method.deleted", "line_item.updated"},
 )

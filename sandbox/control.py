@@ -22,7 +22,7 @@ def answer(app: Application, request: Request) -> Reply:
             404, {"error": f"no {request.method} {request.path}", "routes": [" ".join(key) for key in _ROUTES]}
         )
     try:
-        given = orjson.loads(request.body) if request.body else {}
+        given: dict[str, Any] = orjson.loads(request.body) if request.body else {}
         return _json(200, handler(app, given))
     except (ValueError, TypeError, KeyError) as error:
         return _json(400, {"error": str(error)})

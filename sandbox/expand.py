@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from prefect_stripe.sandbox.errors import invalid
-from prefect_stripe.sandbox.store import Account, Row
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import Account
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -190,7 +191,11 @@ def paths(object: str, expand: list[str] | None, *, listing: bool, search: bool 
     for text in expand or ():
         segments = tuple(text.split("."))
         if len(segments) > MAX_LEVELS:  # [DOC]
-            raise invalid(f"You cannot expand more than {MAX_LEVELS} levels of a property. Property: {text}")
+            raise invalid(
+                f"You cannot expand more than {MAX_LEVELS} levels of a property. Property: {text}",
+                code="property_expansion_max_depth",
+                param="expand",
+            )
         if search and text == "total_count":
             found.append(segments)
             continue
@@ -198,10 +203,10 @@ def paths(object: str, expand: list[str] | None, *, listing: bool, search: bool 
             if segments[0] != "data":
                 reachable = _reachable(object, segments)
                 hint = f" You may want to try expanding 'data.{text}' instead." if reachable else ""
-                raise invalid(f"This property cannot be expanded ({text}).{hint}")
+                raise invalid(f"This property cannot be expanded ({text}).{hint}", param="expand")
             segments = segments[1:]
         if segments and not _reachable(object, segments):
-            raise invalid(f"This property cannot be expanded ({text}).")
+            raise invalid(f"This property cannot be expanded ({text}).", param="expand")
         if segments:
             found.append(segments)
     return found
@@ -252,11 +257,11 @@ def render(account: Account, row: Row, expand: list[Path]) -> Row:
 
 def _replace(account: Account, shown: Row, names: list[str], target: str | None, rests: list[Path]) -> None:
     for name in names[:-1]:
-        inner = shown.get(name)
-        if not isinstance(inner, dict):
+        inner: Row | None = shown.get(name)
+        if inner is None:
             return
-        shown[name] = dict(inner)
-        shown = shown[name]
+        shown[name] = inner = dict(inner)
+        shown = inner
     id = shown.get(names[-1])
     found = account.get(target, id) if target and isinstance(id, str) else None
     if found is None and target == "charge" and isinstance(id, str):

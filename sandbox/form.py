@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from prefect_stripe.sandbox.errors import Refusal, invalid
 
 Form: TypeAlias = "dict[str, str | Form]"
+Node: TypeAlias = "str | Form"
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _MAX_FIELDS = 10_000

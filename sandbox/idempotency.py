@@ -1,7 +1,7 @@
 """Stripe's store of idempotency keys, as its page "Idempotent requests" has it [DOC].
 
-An answer is kept once execution has begun, whatever its status. Nothing is kept of a request that failed validation, was
-limited, or met another in flight under the same key; those may be tried again under it.
+An answer is kept once execution has begun, whatever its status. Nothing is kept of a request that failed validation,
+was limited, or met another in flight under the same key; those may be tried again under it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One change of one object. `kind` is Stripe's name of the event, such as `invoice.finalized` or `charge.failed`."""
+    """One change of one object. `kind` is Stripe's name of the event: `invoice.finalized`, `charge.failed`."""
 
     seq: int
     time: float

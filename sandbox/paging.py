@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request
 from prefect_stripe.sandbox.expand import Page
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 Filter: TypeAlias = Callable[[Row, Any], bool]
 
@@ -32,9 +32,10 @@ def within(name: str) -> Filter:
         value = row.get(name)
         if not isinstance(value, int):
             return False
-        if isinstance(wanted, dict):
-            return all(_COMPARE[bound](value, limit) for bound, limit in wanted.items())
-        return bool(value == wanted)
+        if isinstance(wanted, int):
+            return value == wanted
+        bounds: dict[str, int] = wanted
+        return all(_COMPARE[bound](value, limit) for bound, limit in bounds.items())
 
     return test
 

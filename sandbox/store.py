@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from prefect_stripe.sandbox.idempotency import Keys
+from prefect_stripe.sandbox.index import SearchIndex
+from prefect_stripe.sandbox.rows import Row
 
-Row: TypeAlias = dict[str, Any]
 Index: TypeAlias = Callable[[Row], str | None]
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -178,6 +179,7 @@ class Account:
     livemode: bool
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
     keys: Keys = field(default_factory=Keys)
+    index: SearchIndex = field(default_factory=SearchIndex)
     settings: dict[str, Any] = field(default_factory=lambda: {"currency": "usd", "country": "US", "name": "Sandbox"})
 
     def table(self, object: str) -> Table:

@@ -1,7 +1,7 @@
 """A decoded form held against what the operation takes, and turned into typed values: the only user of the schema.
 
 All of it happens before execution begins, so that what is refused here is not kept under an idempotency key [DOC].
-'' clears a field and arrives as None. Enums are closed here, though the SDK's types leave them open [K: strictest reading].
+'' clears a field and arrives as None. Enums are closed here, though the SDK's types leave them open [K: strictest]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from prefect_stripe.money import CURRENCIES
 from prefect_stripe.sandbox.errors import Refusal, invalid, missing_parameter
-from prefect_stripe.sandbox.form import Form
+from prefect_stripe.sandbox.form import Form, Node
 from prefect_stripe.schema import Shape, request
 
 MAX_STRING: Final = 5000
@@ -39,7 +39,26 @@ MAX_LENGTHS: Final[Mapping[str, int]] = {
 }
 # Strings that name something: '' would name nothing, and they have no way to be unset.
 _NAMES: Final = frozenset(
-    ["currency", "customer", "invoice", "price", "product", "payment_method", "id", "query", "page", "starting_after", "ending_before", "invoice_item", "invoiceitem", "subscription", "charge", "payment_intent", "source", "on_behalf_of"],
+    {
+        "currency",
+        "customer",
+        "invoice",
+        "price",
+        "product",
+        "payment_method",
+        "id",
+        "query",
+        "page",
+        "starting_after",
+        "ending_before",
+        "invoice_item",
+        "invoiceitem",
+        "subscription",
+        "charge",
+        "payment_intent",
+        "source",
+        "on_behalf_of",
+    }
 )
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?(\d{1,18}(\.\d*)?|\.\d+)", re.ASCII)
@@ -71,13 +90,13 @@ def _below(path: str, name: str) -> str:
     return f"{path}[{name}]" if path else name
 
 
-def _value(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _value(operation: str, shape: Shape, value: Node, path: str) -> Any:
     if value == "" and shape.clearable:
         return None
     return _KINDS[shape.kind](operation, shape, value, path)
 
 
-def _hash(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _hash(operation: str, shape: Shape, value: Node, path: str) -> Any:
     if not isinstance(value, dict):
         raise invalid("Invalid object", param=path)
     _refuse_unknown(shape, value, path)
@@ -89,7 +108,7 @@ def _hash(operation: str, shape: Shape, value: Any, path: str) -> Any:
     return {name: _value(operation, shape.fields[name], item, _below(path, name)) for name, item in value.items()}
 
 
-def _map(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _map(operation: str, shape: Shape, value: Node, path: str) -> Any:
     if not isinstance(value, dict) or shape.item is None:
         raise invalid("Invalid object", param=path)
     if path.endswith("metadata"):
@@ -97,14 +116,14 @@ def _map(operation: str, shape: Shape, value: Any, path: str) -> Any:
     return {name: _value(operation, shape.item, item, _below(path, name)) for name, item in value.items()}
 
 
-def _list(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _list(operation: str, shape: Shape, value: Node, path: str) -> Any:
     if not isinstance(value, dict) or shape.item is None or not all(key.isdecimal() for key in value):
         raise invalid("Invalid array", param=path)
     ordered = sorted(value.items(), key=lambda entry: int(entry[0]))
     return [_value(operation, shape.item, item, f"{path}[{index}]") for index, item in ordered]
 
 
-def _union(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _union(operation: str, shape: Shape, value: Node, path: str) -> Any:
     refused: Refusal | None = None
     for one in shape.alternatives:
         if (one.kind in ("hash", "map")) != isinstance(value, dict):
@@ -116,7 +135,7 @@ def _union(operation: str, shape: Shape, value: Any, path: str) -> Any:
     raise refused or invalid("Invalid object", param=path)
 
 
-def _string(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _string(operation: str, shape: Shape, value: Node, path: str) -> Any:
     text = _leaf(value, path, "string")
     name = re.split(r"[\[\]]+", path.rstrip("]"))[-1]
     if text == "":
@@ -133,14 +152,14 @@ def _string(operation: str, shape: Shape, value: Any, path: str) -> Any:
     return text
 
 
-def _boolean(operation: str, shape: Shape, value: Any, path: str) -> bool:
+def _boolean(operation: str, shape: Shape, value: Node, path: str) -> bool:
     text = _filled(value, path, "boolean")
     if text not in ("true", "false"):
         raise invalid(f"Invalid boolean: {text}", param=path)
     return text == "true"
 
 
-def _integer(operation: str, shape: Shape, value: Any, path: str) -> int:
+def _integer(operation: str, shape: Shape, value: Node, path: str) -> int:
     text = _filled(value, path, "integer")
     if not _INTEGER.fullmatch(text):
         raise invalid(f"Invalid integer: {text}", code="parameter_invalid_integer", param=path)
@@ -150,14 +169,14 @@ def _integer(operation: str, shape: Shape, value: Any, path: str) -> int:
     return number
 
 
-def _number(operation: str, shape: Shape, value: Any, path: str) -> float:
+def _number(operation: str, shape: Shape, value: Node, path: str) -> float:
     text = _filled(value, path, "decimal")
     if not _DECIMAL.fullmatch(text):
         raise invalid(f"Invalid decimal: {text}", param=path)
     return float(text)
 
 
-def _decimal(operation: str, shape: Shape, value: Any, path: str) -> Decimal:
+def _decimal(operation: str, shape: Shape, value: Node, path: str) -> Decimal:
     text = _filled(value, path, "decimal")
     if not _DECIMAL.fullmatch(text):
         raise invalid(f"Invalid decimal: {text}", param=path)
@@ -169,7 +188,7 @@ def _decimal(operation: str, shape: Shape, value: Any, path: str) -> Decimal:
     return Decimal(text)
 
 
-def _enum(operation: str, shape: Shape, value: Any, path: str) -> Any:
+def _enum(operation: str, shape: Shape, value: Node, path: str) -> Any:
     text = _filled(value, path, "string")
     if text not in shape.choices:
         *most, last = shape.choices
@@ -178,7 +197,7 @@ def _enum(operation: str, shape: Shape, value: Any, path: str) -> Any:
     return text
 
 
-_KINDS: Mapping[str, Callable[[str, Shape, Any, str], Any]] = {
+_KINDS: Mapping[str, Callable[[str, Shape, Node, str], Any]] = {
     "string": _string,
     "integer": _integer,
     "number": _number,
@@ -193,13 +212,13 @@ _KINDS: Mapping[str, Callable[[str, Shape, Any, str], Any]] = {
 }
 
 
-def _leaf(value: Any, path: str, kind: str) -> str:
+def _leaf(value: Node, path: str, kind: str) -> str:
     if not isinstance(value, str):
         raise invalid(f"Invalid {kind}: {{…}}", param=path)
     return value
 
 
-def _filled(value: Any, path: str, kind: str) -> str:
+def _filled(value: Node, path: str, kind: str) -> str:
     if _leaf(value, path, kind) == "":
         raise _empty(path)
     return str(value)

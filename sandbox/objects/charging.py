@@ -12,7 +12,8 @@ from prefect_stripe.sandbox.errors import Json, Refusal, bad_request, card_error
 from prefect_stripe.sandbox.expand import render
 from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour
 from prefect_stripe.sandbox.objects.totals import MAXIMUM, minimum
-from prefect_stripe.sandbox.store import Row, new_id, secret_letters
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import new_id, secret_letters
 
 Status: TypeAlias = Literal["succeeded", "requires_capture", "processing", "requires_action", "declined"]
 
@@ -103,7 +104,7 @@ def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:
 
 
 def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, capture: bool = True) -> Outcome:
-    """Charge a payment method for an intent; the intent's state follows, the caller raises the error if there is one."""
+    """Charge a payment method for an intent; its state follows, and the caller raises the error if there is one."""
     known = behaviour(method)
     if known.authenticates and not intent.get("_authenticated"):
         return _authentication(ctx, intent, method, off_session)
@@ -277,7 +278,8 @@ def _method_details(intent: Row, method: Row) -> Json:
     if method["type"] != "card":
         kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
         return {"type": method["type"], method["type"]: {name: details.get(name) for name in kept}}
-    asked = (intent["payment_method_options"] or {}).get("card") or {}
+    options: Json = intent["payment_method_options"] or {}
+    asked: Json = options.get("card") or {}
     available = asked.get("request_incremental_authorization") == "if_available" and behaviour(method).increments
     card = {name: details[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")}
     card |= {

@@ -9,7 +9,7 @@ from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request
 from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.paging import Filter, page
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.validation import merged_metadata
 
 Handler: TypeAlias = Callable[[Context], Row | Page]
@@ -99,7 +99,26 @@ def only_one(params: Mapping[str, Any], *names: str) -> None:
 
 
 NOT_SIMULATED: Final = frozenset(
-    ["account_tax_ids", "application_fee_amount", "customer_account", "default_source", "default_tax_rates", "discounts", "from_invoice", "mandate", "mandate_data", "on_behalf_of", "shipping_cost", "source", "subscription", "tax_rates", "tax_amounts", "test_clock", "transfer_data", "validate"],
+    {
+        "account_tax_ids",
+        "application_fee_amount",
+        "customer_account",
+        "default_source",
+        "default_tax_rates",
+        "discounts",
+        "from_invoice",
+        "mandate",
+        "mandate_data",
+        "on_behalf_of",
+        "shipping_cost",
+        "source",
+        "subscription",
+        "tax_rates",
+        "tax_amounts",
+        "test_clock",
+        "transfer_data",
+        "validate",
+    }
 )
 """Parameters that would change what happens, and of which the sandbox knows no more: refused, not ignored."""
 

@@ -19,7 +19,8 @@ from prefect_stripe.sandbox.objects.common import (
     target,
 )
 from prefect_stripe.sandbox.paging import equals, page, within
-from prefect_stripe.sandbox.store import Row, invoice_prefix
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import invoice_prefix
 
 _INVOICE_SETTINGS = ("custom_fields", "default_payment_method", "footer", "rendering_options")
 _SHIPPING = ("address", "carrier", "name", "phone", "tracking_number")
@@ -119,7 +120,7 @@ def deleted_stub(row: Row) -> Row:
 def _hashes(ctx: Context, row: Row) -> dict[str, Any]:
     params, fields = ctx.params, dict[str, Any]()
     if "shipping" in params:
-        given = params["shipping"]
+        given: Row | None = params["shipping"]
         fields["shipping"] = given and {**dict.fromkeys(_SHIPPING), **given, "address": address(given.get("address"))}
     if "invoice_settings" in params:
         settings = params["invoice_settings"]
@@ -139,7 +140,7 @@ def _prefix(given: str | None) -> str | None:
 
 
 def _tax(params: dict[str, Any]) -> dict[str, Any]:
-    given = params.get("tax") or {}
+    given: Row = params.get("tax") or {}
     return {
         "automatic_tax": "not_collecting",
         "ip_address": given.get("ip_address"),

@@ -13,7 +13,8 @@ from prefect_stripe.sandbox.expand import render
 from prefect_stripe.sandbox.objects import charging, payment_methods, totals
 from prefect_stripe.sandbox.objects.common import refuse_not_simulated, target
 from prefect_stripe.sandbox.objects.invoices import customer_details, needs_email
-from prefect_stripe.sandbox.store import Row, new_id, secret_letters
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import new_id, secret_letters
 
 _NOT_OPEN: Final = "You can only pass in open invoices. This invoice isn't open."
 
@@ -111,6 +112,10 @@ def open_payment(ctx: Context, invoice: Row) -> Row | None:
     return None
 
 
+def _intent(ctx: Context, payment: Row | None) -> Row | None:
+    return ctx.get("payment_intent", payment["payment"].get("payment_intent")) if payment else None
+
+
 def _paid(ctx: Context, invoice: Row) -> None:
     ctx.change(
         invoice,
@@ -154,8 +159,8 @@ def pay_invoice(ctx: Context) -> Row:
     method = payment_methods.owned(ctx, given, customer, "payment_method") if given else None
     if invoice["status"] == "draft":
         finalize(ctx, invoice)  # finalizes and collects in one call [PROBE, SDK]
-        if invoice["status"] == "paid":
-            return invoice
+    if not invoice["amount_due"]:
+        return invoice
     if params.get("paid_out_of_band"):
         _paid_elsewhere(ctx, invoice)
         return invoice
@@ -187,7 +192,7 @@ def collect(ctx: Context, invoice: Row, method: Row) -> None:
         Refusal: The payment was declined or needs the customer; what the attempt did stays done [DOC].
     """
     payment = open_payment(ctx, invoice)
-    intent = ctx.get("payment_intent", payment and payment["payment"].get("payment_intent"))
+    intent = _intent(ctx, payment)
     if payment is None or intent is None:
         raise bad_request("This invoice has no payment that could be collected.")
     if intent["status"] == "processing":
@@ -205,8 +210,8 @@ def collect(ctx: Context, invoice: Row, method: Row) -> None:
         raise outcome.error
     ctx.record("invoice.payment_action_required", invoice, invoice["amount_due"])
     raise card_error(
-        "This payment requires additional user action before it can be completed successfully. Payment can be completed "
-        "using the PaymentIntent associated with this invoice.",
+        "This payment requires additional user action before it can be completed successfully. Payment can be "
+        "completed using the PaymentIntent associated with this invoice.",
         "invoice_payment_intent_requires_action",
         payment_intent=render(ctx.account, intent, []),
     )
@@ -251,7 +256,7 @@ def _cancel_payment(ctx: Context, invoice: Row, reason: str) -> None:
         is_default=False,
         status_transitions={"canceled_at": ctx.now, "paid_at": None},
     )
-    intent = ctx.get("payment_intent", payment["payment"].get("payment_intent"))
+    intent = _intent(ctx, payment)
     if intent is not None:
         ctx.change(intent, status="canceled", canceled_at=ctx.now, cancellation_reason=reason, next_action=None)
         ctx.record("payment_intent.canceled", intent, intent["amount"])
@@ -272,8 +277,7 @@ def void_invoice(ctx: Context) -> Row:
 
 
 def _refuse_in_progress(ctx: Context, invoice: Row) -> None:
-    payment = open_payment(ctx, invoice)
-    intent = ctx.get("payment_intent", payment and payment["payment"].get("payment_intent"))
+    intent = _intent(ctx, open_payment(ctx, invoice))
     if intent is not None and intent["status"] == "processing":  # [K]
         raise bad_request("This invoice has a payment in progress, and cannot be voided.")
 

@@ -20,7 +20,7 @@ from prefect_stripe.sandbox.objects.common import (
 from prefect_stripe.sandbox.objects.customers import deleted_stub
 from prefect_stripe.sandbox.objects.prices import decimal_text, inline_price
 from prefect_stripe.sandbox.paging import page, within
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.validation import merged_metadata
 
 MAX_ITEMS: Final = 250
@@ -51,7 +51,7 @@ def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Ro
     refuse_not_simulated(params, path=path)
     if invoice is not None:
         room(ctx, invoice)
-    default = None if path == "" else invoice and invoice["currency"]
+    default = str(invoice["currency"]) if invoice is not None and path else None
     priced = pricing(ctx, params, default, path)
     currency = priced["currency"]
     if invoice is not None and currency != invoice["currency"]:  # [K: text]
@@ -160,7 +160,7 @@ def _transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
     if not rule:
         return quantity
     whole, rest = divmod(quantity, rule["divide_by"])
-    return whole + (1 if rest and rule["round"] == "up" else 0)
+    return Decimal(whole) + (1 if rest and rule["round"] == "up" else 0)
 
 
 def _price_data(ctx: Context, data: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:

@@ -11,7 +11,7 @@ from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.objects import invoice_items, totals
 from prefect_stripe.sandbox.objects.common import apply_metadata, target
 from prefect_stripe.sandbox.paging import page
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 
 def list_invoice_line_items(ctx: Context) -> Page:

@@ -18,7 +18,7 @@ from prefect_stripe.sandbox.objects.common import (
 )
 from prefect_stripe.sandbox.objects.customers import deleted_stub
 from prefect_stripe.sandbox.paging import equals, within
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 DAY: Final = 86400
 _PLAIN: Final = ("custom_fields", "description", "footer", "shipping_details", "statement_descriptor")
@@ -166,7 +166,7 @@ def _settings(ctx: Context, row: Row, customer: Row) -> dict[str, Any]:
     if "number" in params:
         fields["number"] = _number(ctx, row, params["number"])
     if "rendering" in params:
-        given = params["rendering"] or {}
+        given: Row = params["rendering"] or {}
         names = ("amount_tax_display", "pdf", "template", "template_version")
         fields["rendering"] = {name: given.get(name) for name in names}
     if "payment_settings" in params:
@@ -257,15 +257,17 @@ def delete_invoice(ctx: Context) -> Row:
     return deleted_stub(row)
 
 
+def _of_subscription(row: Row, wanted: str) -> bool:
+    return bool(row["parent"] and row["parent"]["subscription_details"]["subscription"] == wanted)
+
+
 list_invoices = listing(
     "invoice",
     {name: equals(name) for name in ("collection_method", "customer", "status")}
     | {
         "created": within("created"),
         "due_date": within("due_date"),
-        "subscription": lambda row, wanted: bool(
-            row["parent"] and row["parent"]["subscription_details"]["subscription"] == wanted
-        ),
+        "subscription": _of_subscription,
     },
     index="customer",
     parents={"customer": "customer", "subscription": "subscription"},

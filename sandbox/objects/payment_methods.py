@@ -11,7 +11,7 @@ from prefect_stripe.sandbox.errors import bad_request, card_error, missing_param
 from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.objects.common import refuse_not_simulated, target
 from prefect_stripe.sandbox.paging import equals, page
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 _MESSAGES: Final[Mapping[str, str]] = {
     "card_declined": "Your card was declined.",

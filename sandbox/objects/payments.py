@@ -7,7 +7,7 @@ from prefect_stripe.sandbox.errors import bad_request
 from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.objects.common import listing, target
 from prefect_stripe.sandbox.paging import equals, page, within
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 
 def retrieve_payment_intent(ctx: Context) -> Row:

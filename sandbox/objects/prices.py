@@ -11,7 +11,7 @@ from prefect_stripe.sandbox.errors import bad_request, missing_parameter
 from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.objects.common import apply_metadata, chosen, new_metadata, only_one, target
 from prefect_stripe.sandbox.paging import equals, page, within
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 MAX_LOOKUP_KEYS: Final = 10
 _AMOUNTS: Final = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
@@ -31,7 +31,7 @@ def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
     if tiered and not (params.get("tiers") and params.get("tiers_mode")):
         raise missing_parameter("tiers" if not params.get("tiers") else "tiers_mode")
     recurring = params.get("recurring")
-    row = ctx.insert(
+    return ctx.insert(
         "price",
         {
             "active": params.get("active", True),
@@ -53,7 +53,6 @@ def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
             "_currency_options": params.get("currency_options"),
         },
     )
-    return row
 
 
 def _product(ctx: Context, params: Mapping[str, Any]) -> str:
@@ -204,7 +203,10 @@ def list_prices(ctx: Context) -> Page:
     def where(row: Row) -> bool:
         if row["active"] != active or (keys and row["lookup_key"] not in keys):
             return False
-        return recurring is None or all((row["recurring"] or {}).get(k) == v for k, v in recurring.items())
+        if recurring is None:
+            return True
+        own: Row = row["recurring"] or {}
+        return all(own.get(name) == value for name, value in recurring.items())
 
     by = "product" if "product" in params else None
     return page(

@@ -11,7 +11,7 @@ from prefect_stripe.sandbox.objects import prices
 from prefect_stripe.sandbox.objects.common import apply_metadata, chosen, new_metadata, target
 from prefect_stripe.sandbox.objects.customers import deleted_stub
 from prefect_stripe.sandbox.paging import equals, page, within
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 _PLAIN = ("active", "description", "name", "shippable", "statement_descriptor", "tax_code", "unit_label", "url")
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request
-from prefect_stripe.sandbox.store import Row
+from prefect_stripe.sandbox.rows import Row
 
 # Stripe's page "Supported currencies", minimum charge amounts [K]; other currencies by their equivalent of 0.50 USD.
 MINIMUMS: Final[Mapping[str, int]] = {
