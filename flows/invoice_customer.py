@@ -49,7 +49,9 @@ class Customers:
 
     @property
     def _who(self) -> str:
-        return f"customer {self.external_id or self.email}"
+        # By number or by order: names of runs and log lines hold no e-mail addresses.
+        number = f"customer {self.external_id}" if self.external_id else "the customer"
+        return f"{number} of {self.order.external_id}"
 
     def _find(self) -> Process[StripeObject | None]:
         """Look by e-mail, which a list knows at once, and by the customer number, which only a search knows.
@@ -66,9 +68,7 @@ class Customers:
             matches |= {customer["id"]: customer for customer in page["data"] if self._is(customer)}
         known = {id_: customer for id_, customer in matches.items() if self._is(customer)} or matches
         if len(known) > 1:
-            raise Rejected(
-                f"{self._who} is not one customer but {len(known)}: {', '.join(known)}; name one with customer=…"
-            )
+            raise Rejected(f"{self._who} is not one but {len(known)}: {', '.join(known)}; name one with customer=…")
         for customer in known.values():
             yield Note(f"found {self._who}: {customer['id']}", customer)
             return customer

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 End = tuple[Ending, str | None]
 
+DECLINED: Final = "prefect_stripe_declined"
+
 ACTION_CODES: Final = frozenset({"invoice_payment_intent_requires_action", "payment_intent_requires_action"})
 
 
@@ -28,6 +30,7 @@ class Settling:
         self.work = work
         self.order = work.order
         self.business = work.business
+        self._attached: str | None = None
 
     def settle(self) -> Process[End]:
         """Settle, and return how it ended."""
@@ -35,7 +38,7 @@ class Settling:
         if status == "paid":
             return self._end_of_paid()
         if status == "void" or (status == "uncollectible" and wanted in {"pay", "wait"}):
-            return (yield from self._end_of_closed())
+            return self._end_of_closed()
         if wanted == "pay":
             return (yield from self._pay())
         if wanted == "wait":
@@ -74,15 +77,13 @@ class Settling:
             return "done", f"{rest} of it went to the customer's balance at Stripe, and was not charged"
         return "done", None
 
-    def _end_of_closed(self) -> Process[End]:
+    def _end_of_closed(self) -> End:
         """Judge an invoice that was voided or written off, by this order's own rules or by somebody else."""
         status = self.work.invoice["status"]
         if self.order.settlement == status:
             return "done", None
-        if self.order.settlement == "pay" and _ACTIONS.get(self.order.on_decline, ("", ""))[1] == status:
-            _, failed = yield from self._attempts()
-            if failed:
-                return "declined", _reason_of_charge(failed[0])
+        if self.order.settlement == "pay" and (reason := (self.work.invoice.get("metadata") or {}).get(DECLINED)):
+            return "declined", reason
         advice = {
             "void": "to replace it, allow one more reissue (max_reissues)",
             "uncollectible": "it was written off, and nothing is charged without a person's decision",
@@ -121,7 +122,8 @@ class Settling:
     def _charge(self, attempt: int) -> Steps:
         params: dict[str, Any] = {}
         if self.order.payment_method:
-            params["payment_method"] = yield from self._attached(self.order.payment_method)
+            self._attached = self._attached or (yield from self._attach(self.order.payment_method))
+            params["payment_method"] = self._attached
         self.work.invoice = yield from self.business.write(
             self.work.label("pay"),
             "pay_invoice",
@@ -131,7 +133,7 @@ class Settling:
             params=params,
         )
 
-    def _attached(self, payment_method: str) -> Process[str]:
+    def _attach(self, payment_method: str) -> Process[str]:
         """Return the payment method that is attached to the customer, attaching it where it is not.
 
         Attaching a test payment method makes a new one, which is the one to charge.
@@ -186,11 +188,21 @@ class Settling:
 
     def _declined(self, reason: str | None) -> Process[End]:
         """Do what the order says of a decline that is final."""
+        reason = reason or "its payment was declined"
         if self.order.on_decline in _ACTIONS:
+            # Recorded first: a closed invoice does not tell by itself that a decline closed it, nor which.
+            self.work.invoice = yield from self.business.write(
+                self.work.label("record the decline on"),
+                "update_invoice",
+                self.work.invoice["id"],
+                slot="declined",
+                look=self.work.holds(lambda invoice: DECLINED in invoice["metadata"]),
+                params={"metadata": {DECLINED: reason[:500]}},
+            )
             yield from self._act(self.order.on_decline)
         else:
             yield from self.work.reread()
-        return "failed" if self.order.on_decline == "fail" else "declined", reason or "its payment was declined"
+        return "failed" if self.order.on_decline == "fail" else "declined", reason
 
 
 _ACTIONS: Final[dict[str, tuple[str, str, dict[str, Any], str]]] = {

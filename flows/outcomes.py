@@ -35,6 +35,12 @@ class InvoiceOutcome(BaseModel):
     amount_paid: int | None = Field(default=None, description="Minor units, paid outside Stripe included.")
     amount_remaining: int | None = Field(default=None, description="Minor units.")
 
+    def __str__(self) -> str:
+        invoice = f", {self.number or self.invoice} {self.status}" if self.invoice else ""
+        return f"{self.external_id} {self.ending.replace('_', ' ')}{invoice}" + (
+            f": {self.reason}" if self.reason else ""
+        )
+
     @property
     def good(self) -> bool:
         """Whether the order is where it should be, or where its own rules leave it."""
@@ -49,7 +55,7 @@ class InvoiceOrderError(Exception):
     """
 
     def __init__(self, outcome: InvoiceOutcome) -> None:
-        super().__init__(f"{outcome.external_id} {outcome.ending}: {outcome.reason}")
+        super().__init__(str(outcome))
         self.outcome = outcome
 
     def __reduce__(self) -> tuple[type[InvoiceOrderError], tuple[InvoiceOutcome]]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from prefect_stripe.client import OPERATIONS, Call, StripeClient, StripeError
+from prefect_stripe.client.paging import Pager
 
 T = TypeVar("T")
 
@@ -73,8 +74,12 @@ def perform(client: StripeClient, call: Call) -> Reply:
     if OPERATIONS[call.operation].paging is None:
         response = client.perform(call)
         return Reply(response.data, response.request_id, response.replayed, response.date)
-    items = [item for page in client.walk(call) for item in page]
-    return Reply({"data": items})
+    pager = Pager(call)
+    items: list[dict[str, Any]] = []
+    while pager.call is not None:
+        response = client.perform(pager.call)
+        items += pager.take(response.data)
+    return Reply({"data": items}, response.request_id, date=response.date)
 
 
 def drive(

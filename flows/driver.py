@@ -1,0 +1,69 @@
+"""Runs a process in Prefect, a task run for each call to Stripe."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed
+
+from prefect_stripe.blocks import StripeCredentials
+from prefect_stripe.client import CardError, StripeError
+from prefect_stripe.flows.process import Process, Reply, Step, drive, perform
+from prefect_stripe.flows.story import Story
+from prefect_stripe.tasks.declaration import RETRIES
+
+T = TypeVar("T")
+
+
+@task(
+    name="stripe-step",
+    task_run_name="{step.label}",
+    cache_policy=NO_CACHE,
+    # Nothing is kept between runs: what was done is read from Stripe again.
+    persist_result=False,
+    **RETRIES,
+)
+def stripe_step(credentials: StripeCredentials, step: Step) -> Any:
+    """Do one step of a process.
+
+    Args:
+        credentials: As whom.
+        step: The call, with its idempotency key.
+
+    Returns:
+        Stripe's answer; a declined payment ends the task run as `Declined`, which is an outcome and no failure.
+
+    Raises:
+        StripeError: Stripe refused, failed, or could not be reached.
+    """
+    try:
+        return perform(credentials.get_client(), step.call)
+    except CardError as error:
+        return Completed(name="Declined", message=error.message, data=error)
+    except StripeError as error:
+        # A state and not an exception: the log says what is wrong, without a traceback through the client.
+        return Failed(message=str(error), data=error)
+
+
+def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story: Story) -> T:
+    """Run a process to its end, each step as a task run, and have its story told.
+
+    Raises:
+        StripeError: One that the process has no answer to.
+    """
+
+    def do(step: Step) -> Reply:
+        state = stripe_step.with_options(name=step.operation)(credentials, step, return_state=True)
+        reply = state.result(raise_on_failure=False)
+        if isinstance(reply, StripeError):
+            story.failed(step, reply)
+            raise reply
+        if isinstance(reply, BaseException):
+            raise reply
+        assert isinstance(reply, Reply)
+        story.did(step, reply)
+        return reply
+
+    return drive(process, do, story.note)
