@@ -54,10 +54,15 @@ class Context:
     def find(self, object: str, id: str, param: str, *, status: int = 400) -> Row:
         """The object that a parameter names (400 if there is none), or the path (status 404)."""
         row = self.account.get(object, id)
-        if row is None or row.get("_gone"):
+        if row is None or row.get("_gone") or not self._previewed(row):
             elsewhere = self.store.in_other_mode(self.account, object, id)
             raise errors.no_such(object, id, param, status=status, elsewhere=elsewhere)
         return row
+
+    def _previewed(self, row: Row) -> bool:
+        """Whether it is no preview, or one that is only looked at, and in time."""
+        until: int | None = row.get("_preview_until")
+        return until is None or (until >= self.now and self.operation in PREVIEWS_SEEN_BY)
 
     def select(self, object: str, index: str, value: str) -> list[Row]:
         """Rows by an index, oldest first."""
@@ -155,6 +160,7 @@ class Context:
         )
 
 
+PREVIEWS_SEEN_BY = frozenset({"retrieve_invoice", "list_invoice_line_items"})
 SEARCHABLE = frozenset({"charge", "customer", "invoice", "payment_intent", "price", "product"})
 NOT_EVENTS = frozenset(
     {"invoiceitem.updated", "payment_intent.updated", "payment_method.deleted", "line_item.updated"},

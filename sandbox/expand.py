@@ -236,6 +236,8 @@ def _reachable(object: str | None, segments: Path) -> bool:
 
 def render(account: Account, row: Row, expand: list[Path]) -> Row:
     """A row as Stripe shows it, with the expansions asked for."""
+    if row.get("deleted"):
+        return row  # the stub is all that there is of it [PROBE]
     kind = KINDS.get(row["object"], _NONE)
     shown = {name: value for name, value in row.items() if name[0] != "_"}
     below: dict[str, list[Path]] = {name: [] for name, where in kind.fields.items() if where.default}

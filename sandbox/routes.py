@@ -15,8 +15,10 @@ from prefect_stripe.sandbox.objects import (
     invoices,
     payment_methods,
     payments,
+    previews,
     prices,
     products,
+    subscriptions,
 )
 from prefect_stripe.sandbox.objects.common import Handler, retrieving
 from prefect_stripe.sandbox.search import searching
@@ -84,6 +86,7 @@ def _rows() -> Iterable[Route]:
     yield r("void_invoice", "POST", "/v1/invoices/{invoice}/void", "invoice", invoice_actions.void_invoice)
     yield r("mark_invoice_uncollectible", "POST", "/v1/invoices/{invoice}/mark_uncollectible", "invoice",
             invoice_actions.mark_invoice_uncollectible)
+    yield r("preview_invoice", "POST", "/v1/invoices/create_preview", "invoice", previews.preview_invoice)
     yield r("create_invoice_item", "POST", "/v1/invoiceitems", "invoiceitem", invoice_items.create_invoice_item)
     yield r("list_invoice_items", "GET", "/v1/invoiceitems", "invoiceitem", invoice_items.list_invoice_items, "list")
     yield r("retrieve_invoice_item", "GET", "/v1/invoiceitems/{invoiceitem}", "invoiceitem",
@@ -107,7 +110,7 @@ def _rows() -> Iterable[Route]:
             payments.list_balance_transactions, "list")
     yield r("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{id}", "balance_transaction",
             retrieving("balance_transaction"))
-    yield r("list_subscriptions", "GET", "/v1/subscriptions", "subscription", payments.list_subscriptions, "list")
+    yield r("list_subscriptions", "GET", "/v1/subscriptions", "subscription", subscriptions.list_subscriptions, "list")
     yield r("list_events", "GET", "/v1/events", "event", events.list_events, "list")
     yield r("retrieve_event", "GET", "/v1/events/{id}", "event", retrieving("event"))
 # fmt: on

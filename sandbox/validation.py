@@ -78,7 +78,7 @@ def _refuse_unknown(shape: Shape, form: Form, path: str) -> None:
     if not unknown:
         return
     names = [_below(path, name) for name in unknown]
-    near = get_close_matches(unknown[0], shape.fields, n=1)
+    near = get_close_matches(unknown[0], shape.fields, n=1, cutoff=0.7)
     hint = f". Did you mean {near[0]}?" if near and len(unknown) == 1 else ""
     plural = "s" if len(unknown) > 1 else ""
     raise invalid(

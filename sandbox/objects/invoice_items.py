@@ -54,12 +54,8 @@ def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Ro
     default = str(invoice["currency"]) if invoice is not None and path else None
     priced = pricing(ctx, params, default, path)
     currency = priced["currency"]
-    if invoice is not None and currency != invoice["currency"]:  # [K: text]
-        raise bad_request(
-            f"The currency of the invoice item ({currency}) must match the currency of the invoice "
-            f"({invoice['currency']}).",
-            param=path + "currency",
-        )
+    if invoice is not None:
+        must_match(currency, invoice, path)
     totals.same_currency(ctx, customer, currency)
     period = params.get("period") or {"start": ctx.now, "end": ctx.now}
     row = ctx.insert(
@@ -92,6 +88,20 @@ def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Ro
     return row
 
 
+def must_match(currency: str, invoice: Row, path: str) -> None:
+    if currency != invoice["currency"]:  # [K: text]
+        raise bad_request(
+            f"The currency of the invoice item ({currency}) must match the currency of the invoice "
+            f"({invoice['currency']}).",
+            param=path + "currency",
+        )
+
+
+def rounded(amount: Decimal) -> int:
+    """Whole minor units, half of one away from zero [K]."""
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+
+
 def pricing(
     ctx: Context, params: Mapping[str, Any], currency: str | None, path: str = "", old: Row | None = None
 ) -> dict[str, Any]:
@@ -116,12 +126,12 @@ def pricing(
         unit = Decimal(old["pricing"]["unit_amount_decimal"])
     else:
         raise missing_parameter(path + "amount")
-    amount = int((unit * _transformed(quantity, price)).quantize(Decimal(1), ROUND_HALF_UP))
+    amount = rounded(unit * _transformed(quantity, price))
     return {
         "amount": amount,
         "net_amount": amount,
         "currency": price["currency"],
-        "quantity": int(quantity.to_integral_value(ROUND_HALF_UP)),
+        "quantity": rounded(quantity),
         "quantity_decimal": decimal_text(quantity),
         "pricing": {
             "type": "price_details",
@@ -232,30 +242,39 @@ _SHARED: Final = (
 
 def put_line(ctx: Context, item: Row) -> Row:
     """Make or update the line that shows an item on its invoice."""
-    fields = {name: item[name] for name in _SHARED} | {"subtotal": item["amount"]}
     known = ctx.select("line_item", "invoiceitem", item["id"])
     if known:
-        return ctx.change(known[0], **fields)
+        return ctx.change(known[0], **_shared(item))
+    return insert_line(ctx, item)
+
+
+def _shared(item: Row) -> dict[str, Any]:
+    return {name: item[name] for name in _SHARED} | {"subtotal": item["amount"]}
+
+
+def insert_line(ctx: Context, item: Row, **fields: Any) -> Row:
+    details = {
+        "invoice_item": item["id"],
+        "proration": False,
+        "proration_details": {"credited_items": None},
+        "subscription": None,
+    }
     return ctx.insert(
         "line_item",
         {
-            **fields,
+            **_shared(item),
             "discount_amounts": [],
             "invoice": item["invoice"],
             "parent": {
                 "type": "invoice_item_details",
-                "invoice_item_details": {
-                    "invoice_item": item["id"],
-                    "proration": item["proration"],
-                    "proration_details": {"credited_items": None},
-                    "subscription": None,
-                },
+                "invoice_item_details": details,
                 "subscription_item_details": None,
             },
             "pretax_credit_amounts": [],
             "subscription": None,
             "taxes": [],
             "_invoiceitem": item["id"],
+            **fields,
         },
     )
 

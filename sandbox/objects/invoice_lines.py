@@ -94,12 +94,7 @@ def _assign(ctx: Context, invoice: Row, id: str, param: str) -> None:
     item = ctx.find("invoiceitem", id, param)
     if item["invoice"] is not None or item["customer"] != invoice["customer"]:
         raise bad_request(f"The invoice item {id} cannot be added to this invoice.", param=param)  # [K]
-    if item["currency"] != invoice["currency"]:
-        raise bad_request(
-            f"The currency of the invoice item ({item['currency']}) must match the currency of the invoice "
-            f"({invoice['currency']}).",
-            param=param,
-        )
+    invoice_items.must_match(item["currency"], invoice, param)
     invoice_items.room(ctx, invoice)
     ctx.change(item, invoice=invoice["id"])
     invoice_items.put_line(ctx, item)

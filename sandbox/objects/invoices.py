@@ -271,5 +271,4 @@ list_invoices = listing(
     },
     index="customer",
     parents={"customer": "customer", "subscription": "subscription"},
-    where=lambda row: not row.get("_preview"),
 )

@@ -73,9 +73,3 @@ list_balance_transactions = listing(
     | {"created": within("created"), "payout": equals("_payout")},
     index="source",
 )
-list_subscriptions = listing(
-    "subscription",
-    {"customer": equals("customer"), "created": within("created")},
-    index="customer",
-    parents={"customer": "customer"},
-)

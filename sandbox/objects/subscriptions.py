@@ -1,0 +1,131 @@
+"""Subscriptions: listed and previewed. They are made by seeding only, as no operation here makes them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prefect_stripe.sandbox.context import Context
+from prefect_stripe.sandbox.errors import bad_request
+from prefect_stripe.sandbox.expand import Page
+from prefect_stripe.sandbox.objects.common import listing
+from prefect_stripe.sandbox.paging import equals, within
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import new_id, secret_letters
+
+DAY: Final = 86400
+INTERVALS: Final = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY, "year": 365 * DAY}
+_ENDED: Final = ("canceled", "incomplete_expired")
+
+
+def seed_subscription(ctx: Context, customer: str, price: str, quantity: int = 1, status: str = "active") -> Row:
+    """A subscription of one recurring price, whose period begins now."""
+    owner, plan = ctx.find("customer", customer, "customer"), ctx.find("price", price, "price")
+    if plan["type"] != "recurring":
+        raise bad_request("A subscription needs a recurring price.", param="price")
+    id, end = new_id("subscription"), ctx.now + INTERVALS[plan["recurring"]["interval"]]
+    item: Row = {
+        "id": f"si_{secret_letters(14)}",
+        "object": "subscription_item",
+        "billed_until": None,
+        "billing_thresholds": None,
+        "created": ctx.now,
+        "current_period_end": end,
+        "current_period_start": ctx.now,
+        "discounts": [],
+        "metadata": {},
+        "plan": {"id": plan["id"], "object": "plan", "active": True, "currency": plan["currency"]},
+        "price": {name: value for name, value in plan.items() if name[0] != "_"},
+        "quantity": quantity,
+        "subscription": id,
+        "tax_rates": [],
+    }
+    row = ctx.insert(
+        "subscription",
+        {
+            "id": id,
+            "application": None,
+            "application_fee_percent": None,
+            "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+            "billing_cycle_anchor": ctx.now,
+            "billing_cycle_anchor_config": None,
+            "billing_mode": {"type": "flexible", "flexible": None},
+            "billing_schedules": [],
+            "billing_thresholds": None,
+            "cancel_at": None,
+            "cancel_at_period_end": False,
+            "canceled_at": None,
+            "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+            "collection_method": "charge_automatically",
+            "created": ctx.now,
+            "currency": plan["currency"],
+            "customer": owner["id"],
+            "customer_account": None,
+            "days_until_due": None,
+            "default_payment_method": None,
+            "default_source": None,
+            "default_tax_rates": [],
+            "description": None,
+            "discounts": [],
+            "ended_at": None,
+            "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+            "items": {
+                "object": "list",
+                "data": [item],
+                "has_more": False,
+                "url": f"/v1/subscription_items?subscription={id}",
+            },
+            "latest_invoice": None,
+            "metadata": {},
+            "next_pending_invoice_item_invoice": None,
+            "on_behalf_of": None,
+            "pause_collection": None,
+            "payment_settings": {"payment_method_options": None, "payment_method_types": None},
+            "pending_invoice_item_interval": None,
+            "pending_setup_intent": None,
+            "pending_update": None,
+            "schedule": None,
+            "start_date": ctx.now,
+            "status": status,
+            "status_details": None,
+            "test_clock": None,
+            "transfer_data": None,
+            "trial_end": None,
+            "trial_settings": None,
+            "trial_start": None,
+        },
+    )
+    ctx.record("customer.subscription.created", row)
+    return row
+
+
+def _status(row: Row, wanted: str) -> bool:
+    if wanted == "all":
+        return True
+    return row["status"] in _ENDED if wanted == "ended" else bool(row["status"] == wanted)
+
+
+def _of_price(row: Row, wanted: str) -> bool:
+    return any(item["price"]["id"] == wanted for item in row["items"]["data"])
+
+
+_FILTERS: Final = {
+    "collection_method": equals("collection_method"),
+    "created": within("created"),
+    "customer": equals("customer"),
+    "price": _of_price,
+    "status": _status,
+}
+_PARENTS: Final = {"customer": "customer", "price": "price"}
+
+
+def list_subscriptions(ctx: Context) -> Row | Page:
+    """Those that have not been canceled, unless a status is asked for [SDK]."""
+    everything = "status" in ctx.params
+    shown = listing(
+        "subscription",
+        _FILTERS,
+        index="customer",
+        parents=_PARENTS,
+        where=None if everything else lambda row: row["status"] != "canceled",
+    )
+    return shown(ctx)
