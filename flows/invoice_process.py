@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from prefect_stripe.client import IdempotencyError, InvalidRequestError
 from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
-from prefect_stripe.flows.invoice_customer import Customers
+from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import Settling
 from prefect_stripe.flows.orders import InvoiceOrder

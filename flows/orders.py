@@ -100,22 +100,8 @@ class LineCorrection(BaseModel):
         return self.model_dump(exclude={"line"}, exclude_none=True)
 
 
-class InvoiceOrder(BaseModel):
-    """An order to be invoiced: who, what, how it is collected and settled.
-
-    Amounts are whole minor units of `currency`. `external_id` is the business key: the same order is invoiced once,
-    however often and wherever it is run.
-
-    Example:
-        >>> order = InvoiceOrder(
-        ...     external_id="ORD-1001",
-        ...     customer_email="jenny@example.com",
-        ...     currency="usd",
-        ...     lines=[OrderLine(description="Consulting, hours", quantity=3, unit_amount=15000)],
-        ... )
-        >>> order.known_total
-        45000
-    """
+class Order(BaseModel):
+    """What every order says: its business key, its currency, and its customer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -127,9 +113,6 @@ class InvoiceOrder(BaseModel):
     )
     currency: Currency = Field(
         min_length=3, max_length=3, title="Currency", description="Three-letter code, such as usd, eur or jpy."
-    )
-    lines: list[OrderLine] = Field(
-        min_length=1, max_length=MOST_LINES, title="Lines", description="What is billed: 1 to 250 lines."
     )
     customer: Id | None = Field(
         default=None,
@@ -153,7 +136,40 @@ class InvoiceOrder(BaseModel):
         default=None, max_length=256, title="Customer's name", description="Name for a customer that has to be made."
     )
     description: Text | None = Field(
-        default=None, max_length=1500, title="Memo", description="A note that the customer reads on the invoice."
+        default=None, max_length=1500, title="Memo", description="A note that the customer can read."
+    )
+
+    @model_validator(mode="after")
+    def _names_one_customer(self) -> Self:
+        details = (self.customer_external_id, self.customer_email, self.customer_name)
+        if self.customer and any(details):
+            raise ValueError(
+                "name the customer once: either customer (cus_…), or customer_external_id, _email and _name"
+            )
+        if not self.customer and not (self.customer_external_id or self.customer_email):
+            raise ValueError("the order needs a customer: customer (cus_…), customer_external_id or customer_email")
+        return self
+
+
+class InvoiceOrder(Order):
+    """An order to be invoiced: who, what, how it is collected and settled.
+
+    Amounts are whole minor units of `currency`. `external_id` is the business key: the same order is invoiced once,
+    however often and wherever it is run.
+
+    Example:
+        >>> order = InvoiceOrder(
+        ...     external_id="ORD-1001",
+        ...     customer_email="jenny@example.com",
+        ...     currency="usd",
+        ...     lines=[OrderLine(description="Consulting, hours", quantity=3, unit_amount=15000)],
+        ... )
+        >>> order.known_total
+        45000
+    """
+
+    lines: list[OrderLine] = Field(
+        min_length=1, max_length=MOST_LINES, title="Lines", description="What is billed: 1 to 250 lines."
     )
     total: WholeNumber | None = Field(
         default=None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.flows.business import Business, Rejected, StripeObject
-from prefect_stripe.flows.orders import InvoiceOrder
+from prefect_stripe.flows.orders import Order
 from prefect_stripe.flows.process import Note, Process
 
 CUSTOMER: Final = "prefect_stripe_customer"
@@ -17,7 +17,7 @@ CUSTOMER: Final = "prefect_stripe_customer"
 class Customers:
     """Finds or makes the customer that an order names."""
 
-    def __init__(self, order: InvoiceOrder, account: str) -> None:
+    def __init__(self, order: Order, account: str) -> None:
         self.order = order
         self.external_id = order.customer_external_id
         self.email = order.customer_email
