@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from prefect import task
+from prefect import State, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import CardError, StripeError
+from prefect_stripe.flows.outcomes import OrderError, Outcome
 from prefect_stripe.flows.process import Process, Reply, Step, drive, perform
-from prefect_stripe.flows.story import Story
+from prefect_stripe.flows.story import Story, logger
 from prefect_stripe.tasks.declaration import RETRIES
 
 T = TypeVar("T")
@@ -67,3 +68,29 @@ def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story:
         return reply
 
     return drive(process, do, story.note)
+
+
+def run_order(kind: str, external_id: str, process: Process[Outcome], credentials: StripeCredentials) -> State[Any]:
+    """Run an order's process, publish its story, and return the state that its flow ends in.
+
+    Args:
+        kind: What the order becomes: `invoice` or `payment`.
+        external_id: The order's business key.
+        process: The process.
+        credentials: As whom.
+
+    Returns:
+        A completed state whose data is the outcome, named after how it ended; or a failed one whose data is the error.
+    """
+    story = Story(kind, external_id, credentials.stripe_account, live=credentials.mode == "live")
+    try:
+        outcome = drive_in_prefect(process, credentials, story)
+    except StripeError as error:
+        story.publish(Outcome(external_id=external_id, ending="failed", reason=str(error)))
+        return Failed(message=f"{external_id} failed: {error}", data=error)
+    story.publish(outcome)
+    logger().info(str(outcome))
+    if not outcome.good:
+        return Failed(message=str(outcome), data=OrderError(outcome))
+    name = {"done": "Completed", "found_done": "Completed"}.get(outcome.ending, outcome.ending.title().replace("_", ""))
+    return Completed(name=name, message=str(outcome), data=outcome.model_dump(mode="json"))

@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import State, flow
-from prefect.states import Completed, Failed
 
 from prefect_stripe.blocks import StripeCredentials
-from prefect_stripe.client import StripeError
-from prefect_stripe.flows.driver import drive_in_prefect
+from prefect_stripe.flows.driver import run_order
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
-from prefect_stripe.flows.outcomes import InvoiceOrderError, InvoiceOutcome
-from prefect_stripe.flows.story import Story, logger
 
 
 @flow(name="invoice-lifecycle", flow_run_name="invoice {order.external_id}", persist_result=False)
@@ -34,7 +30,7 @@ def invoice_lifecycle(
         The outcome, as `InvoiceOutcome` describes it.
 
     Raises:
-        InvoiceOrderError: The order was rejected, or failed; it carries the outcome.
+        OrderError: The order was rejected, or failed; it carries the outcome.
         StripeError: Stripe failed or could not be reached. Run it again: it goes on where it stopped.
 
     Example:
@@ -52,18 +48,5 @@ def invoice_lifecycle(
         ```
     """
     credentials = credentials or StripeCredentials.from_environment()
-    story = Story(order.external_id, credentials.stripe_account, live=credentials.mode == "live")
-    try:
-        process = invoice_process(order, credentials.account, look_back_days)
-        outcome = drive_in_prefect(process, credentials, story)
-    except StripeError as error:
-        outcome = InvoiceOutcome(external_id=order.external_id, ending="failed", reason=str(error))
-        story.publish(outcome)
-        return Failed(message=f"{order.external_id} failed: {error}", data=error)
-    story.publish(outcome)
-    message = str(outcome)
-    logger().info(message)
-    if not outcome.good:
-        return Failed(message=message, data=InvoiceOrderError(outcome))
-    state_name = "Completed" if outcome.ending in {"done", "found_done"} else outcome.ending.replace("_", " ").title()
-    return Completed(name=state_name.replace(" ", ""), message=message, data=outcome.model_dump(mode="json"))
+    process = invoice_process(order, credentials.account, look_back_days)
+    return run_order("invoice", order.external_id, process, credentials)

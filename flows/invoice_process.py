@@ -235,8 +235,8 @@ class InvoiceWork:
             return
         raise Rejected(
             f"the order has changed since its invoice {self.invoice['id']} was finalized. Invoiced: "
-            f"{self._invoiced_version()}. Ordered now: {self._ordered_version()}. Void the invoice and allow a reissue, "
-            "or use another external_id"
+            f"{self._invoiced_version()}. Ordered now: {self._ordered_version()}. Void the invoice and allow a "
+            "reissue, or use another external_id"
         )
 
     def _invoiced_version(self) -> str:

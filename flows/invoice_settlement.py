@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from prefect_stripe.client import CardError
-from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
-from prefect_stripe.flows.outcomes import Ending
+from prefect_stripe.flows.attaching import attached
+from prefect_stripe.flows.business import Rejected, Steps, StripeObject
+from prefect_stripe.flows.outcomes import Ending, decline_reason, failure_reason
 from prefect_stripe.flows.process import Note, Process
 from prefect_stripe.money import format_amount
 
@@ -98,7 +99,7 @@ class Settling:
         while True:
             busy, failed = yield from self._attempts()
             made = max(made, len(failed))
-            reason = reason or (_reason_of_charge(failed[0]) if failed else None)
+            reason = reason or (failure_reason(failed[0]) if failed else None)
             if busy is not None:
                 return busy
             if made >= self.order.max_payment_attempts:
@@ -106,7 +107,7 @@ class Settling:
             try:
                 yield from self._charge(attempt=made + 1)
             except CardError as error:
-                reason, made = _reason_of(error), made + 1
+                reason, made = decline_reason(error), made + 1
                 yield Note(f"declined: {reason}")
                 if error.code in ACTION_CODES:
                     yield from self.work.reread()
@@ -122,7 +123,9 @@ class Settling:
     def _charge(self, attempt: int) -> Steps:
         params: dict[str, Any] = {}
         if self.order.payment_method:
-            self._attached = self._attached or (yield from self._attach(self.order.payment_method))
+            if self._attached is None:
+                customer = str(self.work.customer)
+                self._attached = yield from attached(self.business, self.order.payment_method, customer)
             params["payment_method"] = self._attached
         self.work.invoice = yield from self.business.write(
             self.work.label("pay"),
@@ -132,38 +135,6 @@ class Settling:
             look=self.work.holds(lambda invoice: invoice["status"] == "paid"),
             params=params,
         )
-
-    def _attach(self, payment_method: str) -> Process[str]:
-        """Return the payment method that is attached to the customer, attaching it where it is not.
-
-        Attaching a test payment method makes a new one, which is the one to charge.
-        """
-        customer = self.work.customer
-        seen = yield from self.business.read(
-            self.work.label("read", payment_method), "retrieve_payment_method", payment_method
-        )
-        if seen.get("customer") == customer:
-            return payment_method
-        if seen.get("customer"):
-            raise Rejected(f"the payment method {payment_method} is another customer's ({seen['customer']})")
-        owner = Business(f"payment-method:{customer}", self.business.account)
-
-        def look(answered: StripeObject | None) -> Process[StripeObject | None]:
-            id_ = answered["id"] if answered else payment_method
-            now = yield from self.business.read(self.work.label("read", id_), "retrieve_payment_method", id_)
-            return now if now.get("customer") == customer else None
-
-        attached = yield from owner.write(
-            f"attach {payment_method} to {customer} for {self.order.external_id}",
-            "attach_payment_method",
-            payment_method,
-            slot="attach",
-            about=(str(customer),),
-            look=look,
-            params={"customer": customer},
-        )
-        self.business.wrote += owner.wrote
-        return str(attached["id"])
 
     def _attempts(self) -> Process[tuple[End | None, list[StripeObject]]]:
         """Read what was tried before: whether a payment is under way, and the charges that failed, newest first."""
@@ -217,15 +188,3 @@ _UNDER_WAY: Final[dict[str, End]] = {
     "requires_action": ("requires_action", "the customer must authenticate the payment (3-D Secure)"),
     "requires_capture": ("processing", "the payment is authorised and not captured"),
 }
-
-
-def _reason_of(error: CardError) -> str:
-    codes = " / ".join(dict.fromkeys(filter(None, (error.code, error.decline_code))))
-    return f"{error.message} ({codes})" if codes else error.message
-
-
-def _reason_of_charge(charge: StripeObject) -> str:
-    outcome = charge.get("outcome") or {}
-    codes = " / ".join(dict.fromkeys(filter(None, (charge.get("failure_code"), outcome.get("reason")))))
-    message = charge.get("failure_message") or "its payment was declined"
-    return f"{message} ({codes})" if codes else message

@@ -13,24 +13,42 @@ from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging.loggers import LoggingAdapter, get_logger, get_run_logger
 
-from prefect_stripe.client import CardError, StripeError
-from prefect_stripe.flows.outcomes import InvoiceOutcome
+from prefect_stripe.client import OPERATIONS, CardError, StripeError
+from prefect_stripe.flows.outcomes import Outcome
 from prefect_stripe.flows.process import Note, Reply, Step
 from prefect_stripe.money import format_amount
 
 DASHBOARD: Final = "https://dashboard.stripe.com"
 
 EVENTS: Final[Mapping[str, str]] = {
-    "create_invoice": "stripe.invoice.created",
-    "update_invoice": "stripe.invoice.updated",
-    "update_invoice_lines": "stripe.invoice.updated",
-    "finalize_invoice": "stripe.invoice.finalized",
-    "send_invoice": "stripe.invoice.sent",
-    "pay_invoice": "stripe.invoice.paid",
-    "mark_invoice_uncollectible": "stripe.invoice.marked_uncollectible",
-    "void_invoice": "stripe.invoice.voided",
+    "create_invoice": "created",
+    "update_invoice": "updated",
+    "update_invoice_lines": "updated",
+    "finalize_invoice": "finalized",
+    "send_invoice": "sent",
+    "mark_invoice_uncollectible": "marked_uncollectible",
+    "void_invoice": "voided",
+    "create_payment_intent": "created",
+    "cancel_payment_intent": "canceled",
 }
-"""The event of each change of an invoice, by Stripe's own names; a declined payment is `stripe.invoice.payment_failed`."""
+"""The event of each operation, by Stripe's own names: `stripe.invoice.finalized`."""
+
+_PAYMENT_STATES: Final = {
+    "succeeded": "succeeded",
+    "processing": "processing",
+    "requires_action": "requires_action",
+    "requires_capture": "amount_capturable_updated",
+}
+
+STATE_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "pay_invoice": {"paid": "paid"},
+    "confirm_payment_intent": _PAYMENT_STATES,
+    "capture_payment_intent": _PAYMENT_STATES,
+    "verify_payment_intent_microdeposits": _PAYMENT_STATES,
+    "apply_payment_intent_customer_balance": _PAYMENT_STATES,
+    "increment_payment_intent_authorization": _PAYMENT_STATES,
+}
+"""Of the others, the event of the state that they led to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +68,13 @@ class Story:
     """The story of one order, told while it happens: to the log, as events, and at the end as an artifact.
 
     Attributes:
+        kind: What the order becomes: `invoice` or `payment`.
         external_id: The order's business key.
         account: Connected account, for links and events, or None.
         live: Whether it is about live money.
     """
 
+    kind: str
     external_id: str
     account: str | None = None
     live: bool = False
@@ -67,8 +87,9 @@ class Story:
     def did(self, step: Step, reply: Reply) -> None:
         """Tell a step that Stripe answered."""
         self._tell(step.label, "done before" if reply.replayed else "done", reply.data, reply.request_id)
-        name = EVENTS.get(step.operation)
-        if name and not reply.replayed and (step.operation != "pay_invoice" or reply.data.get("status") == "paid"):
+        states = STATE_EVENTS.get(step.operation, {})
+        name = EVENTS.get(step.operation) or states.get(str(reply.data.get("status")))
+        if name and not reply.replayed:
             self._emit(name, reply.data)
 
     def failed(self, step: Step, error: StripeError) -> None:
@@ -79,17 +100,14 @@ class Story:
             {},
             error.request_id,
         )
-        if isinstance(error, CardError) and step.operation == "pay_invoice" and not error.replayed:
-            self._emit(
-                "stripe.invoice.payment_failed",
-                {"id": step.call.ids[0], "object": "invoice"},
-                {"code": error.code, "decline_code": error.decline_code},
-            )
+        if isinstance(error, CardError) and step.operation in STATE_EVENTS and not error.replayed:
+            subject = {"id": step.call.ids[0], "object": OPERATIONS[step.operation].object}
+            self._emit("payment_failed", subject, {"code": error.code, "decline_code": error.decline_code})
 
-    def publish(self, outcome: InvoiceOutcome) -> None:
+    def publish(self, outcome: Outcome) -> None:
         """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice."""
         create_table_artifact(
-            key=artifact_key(self.external_id),
+            key=artifact_key(self.kind, self.external_id),
             table=[
                 {
                     "time (UTC)": line.at.strftime("%Y-%m-%d %H:%M:%S"),
@@ -104,18 +122,19 @@ class Story:
             description=self.summary(outcome),
         )
 
-    def summary(self, outcome: InvoiceOutcome) -> str:
+    def summary(self, outcome: Outcome) -> str:
         """Say in Markdown how the order ended."""
         words = f"**{self.external_id}: {outcome.ending.replace('_', ' ')}**"
-        if outcome.invoice:
-            words += f", invoice [{outcome.number or outcome.invoice}]({self.link(outcome.invoice)}) {outcome.status}"
-        if outcome.total is not None and outcome.currency:
-            words += f", {format_amount(outcome.total, outcome.currency)}"
+        if outcome.object_id:
+            words += f", [{outcome.name}]({self.link(outcome.object_id)}) {outcome.status}"
+        if outcome.sum is not None and outcome.currency:
+            words += f", {format_amount(outcome.sum, outcome.currency)}"
         return words + (f". {outcome.reason}" if outcome.reason else "")
 
-    def link(self, invoice: str) -> str:
-        """Return the invoice's page in the Stripe Dashboard."""
-        parts = [DASHBOARD, self.account, None if self.live else "test", "invoices", invoice]
+    def link(self, object_id: str) -> str:
+        """Return the page of an invoice or a payment in the Stripe Dashboard."""
+        page = "payments" if object_id.startswith("pi_") else "invoices"
+        parts = [DASHBOARD, self.account, None if self.live else "test", page, object_id]
         return "/".join(part for part in parts if part)
 
     def _tell(self, step: str, came_to: str, about: Mapping[str, Any], request_id: str | None) -> None:
@@ -124,33 +143,36 @@ class Story:
         facts = ", ".join(part for part in (status, amount, request_id) if part)
         logger().info("%s: %s%s", step, came_to, f" ({facts})" if facts else "")
 
-    def _emit(self, name: str, invoice: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+    def _emit(self, name: str, about: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
         emit_event(
-            name,
+            f"stripe.{about['object']}.{name}",
             resource={
-                "prefect.resource.id": f"stripe.invoice.{invoice['id']}",
-                "prefect.resource.name": str(invoice.get("number") or invoice["id"]),
+                "prefect.resource.id": f"stripe.{about['object']}.{about['id']}",
+                "prefect.resource.name": str(about.get("number") or about["id"]),
                 "stripe.account": self.account or "",
             },
             payload={
                 "external_id": self.external_id,
-                **{name: invoice[name] for name in _TOLD_IN_EVENTS if invoice.get(name) is not None},
+                **{fact: about[fact] for fact in _TOLD_IN_EVENTS if about.get(fact) is not None},
                 **(more or {}),
             },
         )
 
 
-_TOLD_IN_EVENTS: Final = ("status", "number", "currency", "total", "amount_paid", "amount_remaining", "livemode")
+_TOLD_IN_EVENTS: Final = (
+    *("status", "number", "currency", "total", "amount_paid", "amount_remaining"),
+    *("amount", "amount_capturable", "amount_received", "livemode"),
+)
 
 
-def artifact_key(external_id: str) -> str:
+def artifact_key(kind: str, external_id: str) -> str:
     """Return the key of an order's artifact: what Prefect allows, lower-case letters, digits and dashes.
 
     Example:
-        >>> artifact_key("ORD-1001/a")
+        >>> artifact_key("invoice", "ORD-1001/a")
         'invoice-ord-1001-a'
     """
-    return "invoice-" + re.sub(r"[^a-z0-9]+", "-", external_id.lower()).strip("-")
+    return f"{kind}-" + re.sub(r"[^a-z0-9]+", "-", external_id.lower()).strip("-")
 
 
 def logger() -> LoggingAdapter | Any:

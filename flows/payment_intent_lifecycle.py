@@ -1,0 +1,52 @@
+"""The flow of one payment: authorised, captured, held or canceled, as its order wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import State, flow
+
+from prefect_stripe.blocks import StripeCredentials
+from prefect_stripe.flows.driver import run_order
+from prefect_stripe.flows.payment_orders import PaymentOrder
+from prefect_stripe.flows.payment_process import payment_process
+
+
+@flow(name="payment-intent-lifecycle", flow_run_name="payment {order.external_id}", persist_result=False)
+def payment_intent_lifecycle(
+    order: PaymentOrder, credentials: StripeCredentials | None = None, look_back_days: int = 365
+) -> dict[str, Any] | State[Any]:
+    """Take a payment: create, confirm, verify or increase, then capture, hold or cancel; only what is missing is done.
+
+    Running it again is safe from any state: an order is known by its number (`external_id`), and is charged once.
+
+    Args:
+        order: The payment to take. Amounts are in minor units: 1250 for 12.50 USD, 500 for 500 JPY.
+        credentials: The Stripe account to use. Empty means the worker's STRIPE_API_KEY and other STRIPE_ variables.
+        look_back_days: How many days back to look for a payment of this order that was begun before.
+
+    Returns:
+        The outcome, as `PaymentOutcome` describes it; what needs a person (3-D Secure) ends as `RequiresAction`.
+
+    Raises:
+        OrderError: The order was rejected, or failed; it carries the outcome.
+        StripeError: Stripe failed or could not be reached. Run it again: it goes on where it stopped.
+
+    Example:
+        ```python
+        from prefect_stripe import StripeCredentials
+        from prefect_stripe.flows import PaymentOrder, payment_intent_lifecycle
+
+        order = PaymentOrder(
+            external_id="BOOKING-7",
+            customer_email="jenny@example.com",
+            currency="eur",
+            amount=24000,
+            payment_method="pm_card_visa",
+        )
+        outcome = payment_intent_lifecycle(order, StripeCredentials.load("BLOCK_NAME"))
+        ```
+    """
+    credentials = credentials or StripeCredentials.from_environment()
+    process = payment_process(order, credentials.account, look_back_days)
+    return run_order("payment", order.external_id, process, credentials)
