@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -18,10 +19,16 @@ from prefect_stripe.sandbox.errors import Refusal
 from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.faults import Fault, Faults
 from prefect_stripe.sandbox.ledger import Exchange, Ledger
+from prefect_stripe.sandbox.objects import automatic, captures, subscriptions
 from prefect_stripe.sandbox.routes import Route, match
+from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import Account, Store, request_id
 from prefect_stripe.sandbox.wire import Connection, Reply, Request
 
+SEEDS: Final[Mapping[str, Callable[..., Row]]] = {
+    "charge": captures.seed_charge,
+    "subscription": subscriptions.seed_subscription,
+}
 FORM: Final = "application/x-www-form-urlencoded"
 PIECES: Final = 20
 HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
@@ -85,6 +92,37 @@ class Application:
         self.latency = self.search_lag = 0.0
         self.exchanges = 0
 
+    def catch_up(self, *accounts: Account) -> None:
+        """Let happen what is due by now, of these accounts or of all."""
+        for account in accounts or tuple(self.store.accounts.values()):
+            for due in account.schedule.due(self.clock.time()):
+                automatic.run(self._automatic(account, due.at), due.kind, due.id)
+
+    def seed(self, object: str, **how: Any) -> Row:
+        """Make an object that no operation makes: a `subscription` or a bare `charge`, in the test account."""
+        if object not in SEEDS:
+            raise ValueError(f"what can be seeded is {', '.join(SEEDS)}, not {object}")
+        ctx = self._automatic(self.store.account(False, access.PLATFORM), self.clock.time())
+        row = SEEDS[object](ctx, **how)
+        ctx.commit()
+        return expand.render(ctx.account, row, [])
+
+    def _automatic(self, account: Account, time: float) -> Context:
+        return Context(
+            store=self.store,
+            account=account,
+            ledger=self.ledger,
+            operation="automatic",
+            path="",
+            ids={},
+            params={},
+            expand=[],
+            request_id="",
+            idempotency_key=None,
+            time=time,
+            search_lag=self.search_lag,
+        )
+
     async def serve(self, request: Request, connection: Connection) -> None:
         """Answer one request, faults and all."""
         self.exchanges += 1
@@ -123,6 +161,7 @@ class Application:
         request = answer.request
         answer.account = account = access.account(self.store, request.headers)
         answer.version = access.version(request.headers)
+        self.catch_up(account)
         self.limiter.admit(account)
         if fault is not None and fault.kind == "rate_limit":
             raise errors.rate_limited(fault.reason)

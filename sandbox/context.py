@@ -34,6 +34,7 @@ class Context:
     idempotency_key: str | None
     time: float
     search_lag: float = 0.0
+    _later: list[tuple[float, str, str]] = field(default_factory=list[tuple[float, str, str]])
     _written: dict[str, Row] = field(default_factory=dict[str, Row])
     _undo: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
     _effects: list[tuple[str, Row, int | None, bytes]] = field(default_factory=list[tuple[str, Row, int | None, bytes]])
@@ -47,6 +48,10 @@ class Context:
         return self.account.livemode
 
     # Reading
+
+    def given(self, name: str, otherwise: Any) -> Any:
+        """A parameter, or what stands for it where it was not sent."""
+        return self.params.get(name, otherwise)
 
     def get(self, object: str, id: str | None) -> Row | None:
         return self.account.get(object, id)
@@ -78,7 +83,8 @@ class Context:
     def insert(self, object: str, row: Row) -> Row:
         """Add an object, with the id it brings or a new one, `object` and `livemode` filled in."""
         id: str = row.get("id") or new_id(object)
-        whole = {"id": id, "object": object, "livemode": self.livemode, **row}
+        mode = {} if object in WITHOUT_MODE else {"livemode": self.livemode}
+        whole = {"id": id, "object": object, **mode, **row}
         table = self.account.table(object)
         self._writing(whole, None)
         table.put(whole)
@@ -107,6 +113,10 @@ class Context:
         """Write an effect into the ledger, and the event with it where Stripe has one."""
         self._effects.append((kind, row, amount, orjson.dumps(render(self.account, row, []))))
 
+    def schedule(self, at: float, kind: str, id: str) -> None:
+        """Have something happen to an object by itself, at a time of the sandbox's clock."""
+        self._later.append((at, kind, id))
+
     # Ending
 
     def rollback(self) -> None:
@@ -115,9 +125,13 @@ class Context:
         self._undo.clear()
         self._effects.clear()
         self._written.clear()
+        self._later.clear()
 
     def commit(self) -> None:
         self._undo.clear()
+        for at, kind, id in self._later:
+            self.account.schedule.add(at, kind, id)
+        self._later.clear()
         for id, row in self._written.items():
             there = self.account.get(row["object"], id)
             self.account.index.after(id, there, self.time)
@@ -154,12 +168,13 @@ class Context:
                 "data": {"object": orjson.loads(body)},
                 "livemode": self.livemode,
                 "pending_webhooks": 0,
-                "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+                "request": {"id": self.request_id or None, "idempotency_key": self.idempotency_key},
                 "type": kind,
             }
         )
 
 
+WITHOUT_MODE = frozenset({"balance_transaction", "item", "refund"})
 PREVIEWS_SEEN_BY = frozenset({"retrieve_invoice", "list_invoice_line_items"})
 SEARCHABLE = frozenset({"charge", "customer", "invoice", "payment_intent", "price", "product"})
 NOT_EVENTS = frozenset(

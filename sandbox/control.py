@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from prefect_stripe.sandbox.app import Application
+from prefect_stripe.sandbox.errors import Refusal
 from prefect_stripe.sandbox.wire import Reply, Request
 
 PREFIX: Final = "/_sandbox"
@@ -24,7 +25,7 @@ def answer(app: Application, request: Request) -> Reply:
     try:
         given: dict[str, Any] = orjson.loads(request.body) if request.body else {}
         return _json(200, handler(app, given))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, Refusal) as error:
         return _json(400, {"error": str(error)})
 
 
@@ -58,6 +59,7 @@ def _clock(app: Application, given: Mapping[str, Any]) -> Any:
                     app.clock.resume()
             case _:
                 raise ValueError(f"the clock takes advance, set or freeze, not {name}")
+    app.catch_up()
     return {"time": app.clock.time()}
 
 
@@ -85,6 +87,10 @@ def _plan(app: Application, given: Mapping[str, Any]) -> Any:
     return app.faults.as_json()
 
 
+def _seed(app: Application, given: Mapping[str, Any]) -> Any:
+    return app.seed(**given)
+
+
 def _unplan(app: Application) -> Any:
     app.faults.clear()
     return []
@@ -98,6 +104,7 @@ _ROUTES: Final[Mapping[tuple[str, str], Callable[[Application, Mapping[str, Any]
     ("GET", "exchanges"): lambda app, given: [entry for entry in app.ledger.as_json() if entry["entry"] == "exchange"],
     ("GET", "clock"): lambda app, given: {"time": app.clock.time()},
     ("POST", "clock"): _clock,
+    ("POST", "seed"): _seed,
     ("GET", "faults"): lambda app, given: app.faults.as_json(),
     ("POST", "faults"): _plan,
     ("DELETE", "faults"): lambda app, given: _unplan(app),

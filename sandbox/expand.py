@@ -86,7 +86,10 @@ def _cash_balance(account: Account, row: Row) -> Any:
         "customer": row["id"],
         "customer_account": None,
         "livemode": row["livemode"],
-        "settings": {"reconciliation_mode": "automatic", "using_merchant_default": True},
+        "settings": {
+            "reconciliation_mode": row.get("_reconciliation", "automatic"),
+            "using_merchant_default": "_reconciliation" not in row,
+        },
     }
 
 

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from prefect_stripe.sandbox.objects import (
+    bank_payments,
+    captures,
     customers,
     events,
+    intents,
     invoice_actions,
     invoice_items,
     invoice_lines,
     invoices,
+    payment_links,
     payment_methods,
     payments,
+    payouts,
     previews,
     prices,
     products,
@@ -99,6 +104,25 @@ def _rows() -> Iterable[Route]:
             payments.list_invoice_payments, "list")
     yield r("list_payment_intents", "GET", "/v1/payment_intents", "payment_intent",
             payments.list_payment_intents, "list")
+    yield r("create_payment_intent", "POST", "/v1/payment_intents", "payment_intent", intents.create_payment_intent)
+    yield r("update_payment_intent", "POST", "/v1/payment_intents/{intent}", "payment_intent",
+            intents.update_payment_intent)
+    yield r("confirm_payment_intent", "POST", "/v1/payment_intents/{intent}/confirm", "payment_intent",
+            intents.confirm_payment_intent)
+    yield r("capture_payment_intent", "POST", "/v1/payment_intents/{intent}/capture", "payment_intent",
+            captures.capture_payment_intent)
+    yield r("cancel_payment_intent", "POST", "/v1/payment_intents/{intent}/cancel", "payment_intent",
+            intents.cancel_payment_intent)
+    yield r("increment_payment_intent_authorization", "POST",
+            "/v1/payment_intents/{intent}/increment_authorization", "payment_intent",
+            captures.increment_payment_intent_authorization)
+    yield r("verify_payment_intent_microdeposits", "POST", "/v1/payment_intents/{intent}/verify_microdeposits",
+            "payment_intent", bank_payments.verify_payment_intent_microdeposits)
+    yield r("apply_payment_intent_customer_balance", "POST",
+            "/v1/payment_intents/{intent}/apply_customer_balance", "payment_intent",
+            bank_payments.apply_payment_intent_customer_balance)
+    yield r("fund_customer_cash_balance", "POST", "/v1/test_helpers/customers/{customer}/fund_cash_balance",
+            "customer_cash_balance_transaction", bank_payments.fund_customer_cash_balance)
     yield r("search_payment_intents", "GET", "/v1/payment_intents/search", "payment_intent",
             searching("payment_intent"), "search")
     yield r("retrieve_payment_intent", "GET", "/v1/payment_intents/{intent}", "payment_intent",
@@ -106,6 +130,21 @@ def _rows() -> Iterable[Route]:
     yield r("list_charges", "GET", "/v1/charges", "charge", payments.list_charges, "list")
     yield r("search_charges", "GET", "/v1/charges/search", "charge", searching("charge"), "search")
     yield r("retrieve_charge", "GET", "/v1/charges/{charge}", "charge", retrieving("charge"))
+    yield r("update_charge", "POST", "/v1/charges/{charge}", "charge", captures.update_charge)
+    yield r("capture_charge", "POST", "/v1/charges/{charge}/capture", "charge", captures.capture_charge)
+    yield r("create_refund", "POST", "/v1/refunds", "refund", captures.create_refund)
+    yield r("list_refunds", "GET", "/v1/refunds", "refund", captures.list_refunds, "list")
+    yield r("retrieve_refund", "GET", "/v1/refunds/{refund}", "refund", retrieving("refund", "refund"))
+    yield r("list_payouts", "GET", "/v1/payouts", "payout", payouts.list_payouts, "list")
+    yield r("retrieve_payout", "GET", "/v1/payouts/{payout}", "payout", retrieving("payout", "payout"))
+    yield r("create_payment_link", "POST", "/v1/payment_links", "payment_link", payment_links.create_payment_link)
+    yield r("list_payment_links", "GET", "/v1/payment_links", "payment_link", payment_links.list_payment_links, "list")
+    yield r("retrieve_payment_link", "GET", "/v1/payment_links/{payment_link}", "payment_link",
+            retrieving("payment_link", "payment_link"))
+    yield r("update_payment_link", "POST", "/v1/payment_links/{payment_link}", "payment_link",
+            payment_links.update_payment_link)
+    yield r("list_payment_link_line_items", "GET", "/v1/payment_links/{payment_link}/line_items", "item",
+            payment_links.list_payment_link_line_items, "list")
     yield r("list_balance_transactions", "GET", "/v1/balance_transactions", "balance_transaction",
             payments.list_balance_transactions, "list")
     yield r("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{id}", "balance_transaction",

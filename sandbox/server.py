@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from prefect_stripe.sandbox import control
 from prefect_stripe.sandbox.app import Application
@@ -13,6 +14,8 @@ from prefect_stripe.sandbox.clock import Clock
 from prefect_stripe.sandbox.faults import Faults
 from prefect_stripe.sandbox.ledger import Ledger
 from prefect_stripe.sandbox.wire import Connection, Request
+
+T = TypeVar("T")
 
 HOST: Final = "127.0.0.1"
 TEST_KEY: Final = "sk_test_sandbox"
@@ -147,7 +150,28 @@ class Sandbox:
     def search_lag(self, seconds: float) -> None:
         self.app.search_lag = seconds
 
+    def catch_up(self) -> None:
+        """Let happen now what is due, instead of before the next request: debits, payouts, invoices that advance."""
+        self._in_its_thread(self.app.catch_up)
+
+    def seed(self, object: str, **how: Any) -> dict[str, Any]:
+        """Make an object that no operation makes, in the test account.
+
+        `seed("subscription", customer=…, price=…, quantity=1)` or `seed("charge", amount=…, currency=…)`, which is
+        authorized and outside of any payment intent.
+        """
+        return self._in_its_thread(lambda: self.app.seed(object, **how))
+
+    def _in_its_thread(self, work: Callable[[], T]) -> T:
+        """Objects are changed by the server's thread alone."""
+        assert self._loop is not None
+
+        async def run() -> T:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=10)
+
     def reset(self) -> None:
         """Forget everything, as a fresh account would be: objects, keys, ledger, faults, clock, settings."""
-        self.app.reset()
+        self._in_its_thread(self.app.reset)
         self.app.limiter.per_second = None

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from prefect_stripe.sandbox.idempotency import Keys
 from prefect_stripe.sandbox.index import SearchIndex
 from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.schedule import Schedule
 
 Index: TypeAlias = Callable[[Row], str | None]
 
@@ -179,6 +180,7 @@ class Account:
     livemode: bool
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
     keys: Keys = field(default_factory=Keys)
+    schedule: Schedule = field(default_factory=Schedule)
     index: SearchIndex = field(default_factory=SearchIndex)
     settings: dict[str, Any] = field(default_factory=lambda: {"currency": "usd", "country": "US", "name": "Sandbox"})
 

@@ -81,6 +81,12 @@ def _refuse_unknown(shape: Shape, form: Form, path: str) -> None:
     near = get_close_matches(unknown[0], shape.fields, n=1, cutoff=0.7)
     hint = f". Did you mean {near[0]}?" if near and len(unknown) == 1 else ""
     plural = "s" if len(unknown) > 1 else ""
+    if unknown == ["payment_method_types"] and "allowed_payment_method_types" in shape.fields:  # [DOC]
+        raise invalid(
+            "The `payment_method_types` parameter is no longer supported. Use `allowed_payment_method_types` instead.",
+            code="payment_method_types_no_longer_supported",
+            param=names[0],
+        )
     raise invalid(
         f"Received unknown parameter{plural}: {', '.join(names)}{hint}", code="parameter_unknown", param=names[0]
     )

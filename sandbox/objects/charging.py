@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
 from prefect_stripe.money import chargeable, exponent
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import Json, Refusal, bad_request, card_error
 from prefect_stripe.sandbox.expand import render
-from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour
+from prefect_stripe.sandbox.objects import balance
+from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour, card_details
 from prefect_stripe.sandbox.objects.totals import MAXIMUM, minimum
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import new_id, secret_letters
 
 Status: TypeAlias = Literal["succeeded", "requires_capture", "processing", "requires_action", "declined"]
 
-FEE_RATE: Final = Decimal("0.029")
-FEE_FIXED: Final = 30
-AVAILABLE_AFTER: Final = 2 * 86400
+DEBIT_SECONDS: Final = 4 * 86400
+AUTHORIZED_SECONDS: Final = 7 * 86400
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ def check_amount(amount: int, currency: str, param: str = "amount") -> None:
         )
     if amount < minimum(currency):
         raise bad_request(
-            f"Amount must be at least {_shown(minimum(currency), currency)}", code="amount_too_small", param=param
+            f"Amount must be at least {shown(minimum(currency), currency)}", code="amount_too_small", param=param
         )
     if amount > MAXIMUM:
         raise bad_request(
-            f"Amount must be no more than {_shown(MAXIMUM, currency)}", code="amount_too_large", param=param
+            f"Amount must be no more than {shown(MAXIMUM, currency)}", code="amount_too_large", param=param
         )
     step = chargeable(amount, currency)
     if step is not None:
         raise bad_request(f"Invalid amount: {step}.", param=param)  # [K: text; rule SDK]
 
 
-def _shown(amount: int, currency: str) -> str:
+def shown(amount: int, currency: str) -> str:
     sign = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}.get(currency, "")
     return f"{sign}{Decimal(amount).scaleb(-exponent(currency)):,} {currency}"
 
@@ -110,6 +110,8 @@ def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, captur
         return _authentication(ctx, intent, method, off_session)
     if known.later:
         charge = _charge(ctx, intent, method, status="pending")
+        if known.settles:
+            ctx.schedule(ctx.now + DEBIT_SECONDS, "settle_debit", charge["id"])
         ctx.change(
             intent,
             status="processing",
@@ -131,16 +133,50 @@ def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, captur
         last_payment_error=None,
         next_action=None,
     )
+    if method["customer"] is None:
+        ctx.change(method, _spent=True)  # used without belonging to a customer: once only
     if not capture:
         ctx.change(intent, status="requires_capture", amount_capturable=intent["amount"])
+        ctx.schedule(ctx.now + AUTHORIZED_SECONDS, "expire_authorization", intent["id"])
         ctx.record("charge.succeeded", charge, charge["amount"])
         ctx.record("payment_intent.amount_capturable_updated", intent, intent["amount"])
         return Outcome("requires_capture", charge)
-    settle(ctx, charge)
-    ctx.change(intent, status="succeeded", amount_received=intent["amount"])
-    ctx.record("charge.succeeded", charge, charge["amount"])
-    ctx.record("payment_intent.succeeded", intent, intent["amount"])
+    succeed(ctx, intent, charge)
     return Outcome("succeeded", charge)
+
+
+def succeed(ctx: Context, intent: Row, charge: Row) -> None:
+    """All of a charge is captured, and the intent has reached its end."""
+    settle_as(ctx, intent, charge)
+    ctx.change(intent, status="succeeded", amount_received=charge["amount_captured"], amount_capturable=0)
+    ctx.record("charge.succeeded", charge, charge["amount"])
+    ctx.record("payment_intent.succeeded", intent, charge["amount_captured"])
+
+
+def settle_as(ctx: Context, intent: Row, charge: Row) -> None:
+    """Settle at once, or after the answer where the intent captures asynchronously [K, SIM]."""
+    if intent["capture_method"] == "automatic_async":
+        ctx.schedule(ctx.time, "settle_charge", charge["id"])
+    else:
+        balance.settle(ctx, charge)
+
+
+def release(ctx: Context, intent: Row, reason: str | None) -> None:
+    """Cancel an intent; what was authorized goes back to the customer [SDK]."""
+    charge = ctx.get("charge", intent["latest_charge"])
+    if intent["status"] == "requires_capture" and charge is not None:
+        ctx.change(charge, amount_refunded=charge["amount"], refunded=True)
+        ctx.record("charge.refunded", charge, charge["amount"])
+    ctx.change(
+        intent,
+        status="canceled",
+        canceled_at=ctx.now,
+        cancellation_reason=reason,
+        amount_capturable=0,
+        next_action=None,
+        processing=None,
+    )
+    ctx.record("payment_intent.canceled", intent, intent["amount"])
 
 
 def _authentication(ctx: Context, intent: Row, method: Row, off_session: bool) -> Outcome:
@@ -273,8 +309,30 @@ def _charge(ctx: Context, intent: Row, method: Row, **fields: Any) -> Row:
     )
 
 
+def bare_charge(ctx: Context, amount: int, currency: str) -> Row:
+    """An authorized charge without a payment intent."""
+    known = Behaviour()
+    method = {"id": None, "type": "card", "billing_details": {}, "card": card_details(known), "_behaviour": known}
+    nothing = dict.fromkeys(
+        (
+            "customer",
+            "description",
+            "payment_method_options",
+            "receipt_email",
+            "shipping",
+            "statement_descriptor",
+            "statement_descriptor_suffix",
+            "transfer_group",
+        )
+    )
+    asked: Row = {**nothing, "id": None, "amount": amount, "currency": currency, "metadata": {}}
+    charge = _charge(ctx, asked, method, status="succeeded", captured=False)
+    ctx.record("charge.succeeded", charge, amount)
+    return charge
+
+
 def _method_details(intent: Row, method: Row) -> Json:
-    details = method[method["type"]]
+    details: Json = method[method["type"]]
     if method["type"] != "card":
         kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
         return {"type": method["type"], method["type"]: {name: details.get(name) for name in kept}}
@@ -294,55 +352,3 @@ def _method_details(intent: Row, method: Row) -> Json:
         "wallet": None,
     }
     return {"type": "card", "card": card}
-
-
-def settle(ctx: Context, charge: Row) -> Row:
-    """The balance transaction of a captured charge: what is left of it after the fee."""
-    amount = charge["amount_captured"]
-    fee = int((amount * FEE_RATE).quantize(Decimal(1), ROUND_HALF_UP)) + FEE_FIXED
-    row = balance_transaction(
-        ctx,
-        type="charge",
-        amount=amount,
-        fee=fee,
-        currency=charge["currency"],
-        source=charge["id"],
-        description=charge["description"],
-    )
-    ctx.change(charge, balance_transaction=row["id"])
-    return row
-
-
-def balance_transaction(
-    ctx: Context, *, type: str, amount: int, fee: int, currency: str, source: str, description: str | None
-) -> Row:
-    details = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": currency,
-            "description": "Stripe processing fees",
-            "type": "stripe_fee",
-        }
-    ]
-    row = ctx.insert(
-        "balance_transaction",
-        {
-            "amount": amount,
-            "available_on": ctx.now + AVAILABLE_AFTER,
-            "balance_type": "payments",
-            "created": ctx.now,
-            "currency": currency,
-            "description": description,
-            "exchange_rate": None,
-            "fee": fee,
-            "fee_details": details if fee else [],
-            "net": amount - fee,
-            "reporting_category": type,
-            "source": source,
-            "status": "pending",
-            "type": type,
-        },
-    )
-    ctx.record("balance_transaction.created", row, row["net"])
-    return row

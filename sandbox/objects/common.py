@@ -98,6 +98,12 @@ def only_one(params: Mapping[str, Any], *names: str) -> None:
         )
 
 
+def positive(number: int, param: str) -> None:
+    """Refuse an amount of nothing or less [K]."""
+    if number < 1:
+        raise bad_request("Invalid positive integer", code="parameter_invalid_integer", param=param)
+
+
 NOT_SIMULATED: Final = frozenset(
     {
         "account_tax_ids",
@@ -107,8 +113,10 @@ NOT_SIMULATED: Final = frozenset(
         "default_tax_rates",
         "discounts",
         "from_invoice",
+        "hooks",
         "mandate",
-        "mandate_data",
+        "payment_method_configuration",
+        "confirmation_token",
         "on_behalf_of",
         "shipping_cost",
         "source",

@@ -122,6 +122,9 @@ def _hashes(ctx: Context, row: Row) -> dict[str, Any]:
     if "shipping" in params:
         given: Row | None = params["shipping"]
         fields["shipping"] = given and {**dict.fromkeys(_SHIPPING), **given, "address": address(given.get("address"))}
+    if "cash_balance" in params:
+        mode = params["cash_balance"].get("settings", {}).get("reconciliation_mode", "automatic")
+        fields["_reconciliation"] = "manual" if mode == "manual" else "automatic"
     if "invoice_settings" in params:
         settings = params["invoice_settings"]
         method = settings.get("default_payment_method")

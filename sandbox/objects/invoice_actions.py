@@ -16,6 +16,7 @@ from prefect_stripe.sandbox.objects.invoices import customer_details, needs_emai
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import new_id, secret_letters
 
+COLLECT_AFTER: Final = 3600
 _NOT_OPEN: Final = "You can only pass in open invoices. This invoice isn't open."
 
 
@@ -26,6 +27,10 @@ def finalize_invoice(ctx: Context) -> Row:
     finalize(ctx, invoice)
     if "auto_advance" in ctx.params:
         ctx.change(invoice, auto_advance=ctx.params["auto_advance"])
+    if invoice["auto_advance"] and invoice["amount_due"]:
+        if invoice["collection_method"] == "charge_automatically":
+            ctx.change(invoice, next_payment_attempt=ctx.now + COLLECT_AFTER)
+        ctx.schedule(ctx.now + COLLECT_AFTER, "collect_invoice", invoice["id"])
     return invoice
 
 
@@ -201,7 +206,7 @@ def collect(ctx: Context, invoice: Row, method: Row) -> None:
     ctx.change(invoice, attempted=True, attempt_count=max(invoice["attempt_count"], 1))
     outcome = charging.attempt(ctx, intent, method, off_session=False)
     if outcome.status == "succeeded":
-        payment_succeeded(ctx, invoice, payment)
+        intent_succeeded(ctx, intent)
         return
     if outcome.status == "processing":
         return
@@ -217,7 +222,12 @@ def collect(ctx: Context, invoice: Row, method: Row) -> None:
     )
 
 
-def payment_succeeded(ctx: Context, invoice: Row, payment: Row) -> None:
+def intent_succeeded(ctx: Context, intent: Row) -> None:
+    """The invoice that a payment intent is for, if it is for one, is paid."""
+    invoice = ctx.get("invoice", intent.get("_invoice"))
+    payment = open_payment(ctx, invoice) if invoice is not None else None
+    if invoice is None or payment is None:
+        return
     ctx.change(
         payment,
         status="paid",
@@ -258,8 +268,7 @@ def _cancel_payment(ctx: Context, invoice: Row, reason: str) -> None:
     )
     intent = _intent(ctx, payment)
     if intent is not None:
-        ctx.change(intent, status="canceled", canceled_at=ctx.now, cancellation_reason=reason, next_action=None)
-        ctx.record("payment_intent.canceled", intent, intent["amount"])
+        charging.release(ctx, intent, reason)
 
 
 def void_invoice(ctx: Context) -> Row:

@@ -195,6 +195,7 @@ def _automation(ctx: Context, row: Row) -> dict[str, Any]:
         return {"auto_advance": advance, "automatically_finalizes_at": None, "next_payment_attempt": None}
     automatic = params.get("collection_method", row["collection_method"]) == "charge_automatically"
     at = params.get("automatically_finalizes_at")
+    ctx.schedule(at or row["created"] + 3601, "finalize_invoice", row["id"])
     return {
         "auto_advance": True,
         "automatically_finalizes_at": at or row["created"] + 3601,

@@ -110,12 +110,12 @@ _BILLING: Final = {"address": None, "email": None, "name": None, "phone": None, 
 
 
 def behaviour(method: Row) -> Behaviour:
-    return TOKENS[method["_token"]]
+    known: Behaviour = method["_behaviour"]
+    return known
 
 
-def mint(ctx: Context, token: str, customer: str | None) -> Row:
-    """A new payment method of a test token's kind."""
-    known = TOKENS[token]
+def mint(ctx: Context, known: Behaviour, customer: str | None, **fields: Any) -> Row:
+    """A new payment method."""
     return ctx.insert(
         "payment_method",
         {
@@ -128,7 +128,8 @@ def mint(ctx: Context, token: str, customer: str | None) -> Row:
             "metadata": {},
             "radar_options": {},
             "type": known.type,
-            "_token": token,
+            "_behaviour": known,
+            **fields,
         },
     )
 
@@ -149,6 +150,12 @@ def _details(known: Behaviour) -> dict[str, Any]:
             "routing_number": "110000000",
             "status_details": {},
         }
+    if known.type == "customer_balance":
+        return {}
+    return card_details(known)
+
+
+def card_details(known: Behaviour) -> dict[str, Any]:
     return {
         "brand": known.brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
@@ -175,7 +182,7 @@ def attach(ctx: Context, id: str, customer: Row, param: str, *, status: int = 40
         known = TOKENS[id]
         if known.on_attach:
             raise card_error(known.message, known.code or "card_declined", decline_code=known.decline_code)
-        method = mint(ctx, id, customer["id"])
+        method = mint(ctx, known, customer["id"])
     else:
         method = ctx.find("payment_method", id, param, status=status)
         if method["customer"] not in (None, customer["id"]):
@@ -224,7 +231,7 @@ def attach_payment_method(ctx: Context) -> Row:
 def retrieve_payment_method(ctx: Context) -> Row:
     token = ctx.ids["payment_method"]
     if token in TOKENS and not ctx.livemode:
-        return mint(ctx, token, None)  # a token answers with a payment method of its own [K]
+        return mint(ctx, TOKENS[token], None)  # a token answers with a payment method of its own [K]
     return target(ctx, "payment_method", "payment_method")
 
 

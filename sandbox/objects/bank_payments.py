@@ -1,0 +1,282 @@
+"""Payments that come from a bank: debits that are verified with microdeposits, and transfers from a cash balance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from prefect_stripe.sandbox.context import Context
+from prefect_stripe.sandbox.errors import Refusal, bad_request, missing_parameter, unexpected_state
+from prefect_stripe.sandbox.expand import render
+from prefect_stripe.sandbox.objects import charging, invoice_actions
+from prefect_stripe.sandbox.objects.common import positive, target
+from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour, mint
+from prefect_stripe.sandbox.rows import Row
+from prefect_stripe.sandbox.store import secret_letters
+
+# [DOC copy] Account numbers of Stripe's page "Accept an ACH Direct Debit payment", by what becomes of the debit.
+ACCOUNTS: Final[Mapping[str, str | None]] = {
+    "000123456789": None,
+    "000111111113": "account_closed",
+    "000111111116": "no_account",
+    "000222222227": "insufficient_funds",
+    "000333333335": "debit_not_authorized",
+}
+ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What test microdeposits do [DOC copy]."""
+
+    amounts: tuple[int, int]
+    descriptor: str
+    code: str | None = None
+    message: str = ""
+
+
+VERIFICATIONS: Final = (
+    Verification((32, 45), "SM11AA"),
+    Verification(
+        (10, 11),
+        "SM33CC",
+        "payment_method_microdeposit_verification_attempts_exceeded",
+        "You have exceeded the number of allowed verification attempts.",
+    ),
+    Verification(
+        (40, 41),
+        "SM44DD",
+        "payment_method_microdeposit_verification_timeout",
+        "The microdeposit verification has timed out.",
+    ),
+)
+
+
+def new_method(ctx: Context, data: Mapping[str, Any]) -> Row:
+    """A payment method from its details: a bank account of the test numbers, or a customer's cash balance."""
+    type = data.get("type")
+    if type == "customer_balance":
+        return mint(ctx, Behaviour(type="customer_balance", brand="", last4=""), None)
+    if type != "us_bank_account":
+        raise bad_request("The sandbox makes payment methods of bank accounts only.", param="payment_method_data[type]")
+    account: Row = data.get("us_bank_account") or {}
+    for name in ("account_number", "routing_number", "account_holder_type"):
+        if not account.get(name):
+            raise missing_parameter(f"payment_method_data[us_bank_account][{name}]")
+    number = str(account["account_number"])
+    if number not in ACCOUNTS:
+        raise bad_request(
+            "You must use a test bank account number in test mode.",
+            code="account_number_invalid",
+            param="payment_method_data[us_bank_account][account_number]",
+        )
+    code = ACCOUNTS[number]
+    known = Behaviour(type="us_bank_account", code=code, decline_code=code, later=True, last4=number[-4:], brand="")
+    return mint(ctx, known, None, _verified=False)
+
+
+def asks_first(ctx: Context, intent: Row, method: Row) -> bool:
+    """Whether confirming stops at something that has to be done first, and put the intent into that state."""
+    if method["type"] == "customer_balance":
+        return not _transferred(ctx, intent, method)
+    if method.get("_verified", True):
+        return False
+    if not ctx.params.get("mandate_data"):  # [K]
+        raise bad_request("A debit from a bank account needs `mandate_data`.", param="mandate_data")
+    ctx.change(
+        intent,
+        status="requires_action",
+        next_action={
+            "type": "verify_with_microdeposits",
+            "verify_with_microdeposits": {
+                "arrival_date": ctx.now + 86400,
+                "hosted_verification_url": f"https://payments.stripe.com/microdeposit/{secret_letters()}",
+                "microdeposit_type": "amounts",
+            },
+        },
+        _attempts=0,
+    )
+    ctx.record("payment_intent.requires_action", intent, intent["amount"])
+    return True
+
+
+def verify_payment_intent_microdeposits(ctx: Context) -> Row:
+    params, intent = ctx.params, target(ctx, "payment_intent", "intent")
+    action: Row = intent["next_action"] or {}
+    if intent["status"] != "requires_action" or action.get("type") != "verify_with_microdeposits":
+        raise unexpected_state(
+            "This PaymentIntent is not waiting for microdeposits to be verified.",
+            payment_intent=render(ctx.account, intent, []),
+        )
+    amounts, descriptor = params.get("amounts"), params.get("descriptor_code")
+    if (amounts is None) == (descriptor is None):  # [SDK]
+        raise bad_request("Give either `amounts` or `descriptor_code`.", code="parameter_missing", param="amounts")
+    if amounts is not None and len(amounts) != 2:
+        raise bad_request(
+            "Exactly two amounts are needed.",
+            code="payment_method_microdeposit_verification_amounts_invalid",
+            param="amounts",
+        )
+    for known in VERIFICATIONS:
+        if descriptor == known.descriptor or (amounts is not None and tuple(sorted(amounts)) == known.amounts):
+            return _verified(ctx, intent, known)
+    raise _mismatch(ctx, intent, "amounts" if amounts is not None else "descriptor_code")
+
+
+def _verified(ctx: Context, intent: Row, known: Verification) -> Row:
+    if known.code is not None:
+        raise _failed(ctx, intent, known.code, known.message)
+    method = ctx.find("payment_method", intent["payment_method"], "payment_method")
+    ctx.change(method, _verified=True)
+    outcome = charging.attempt(ctx, intent, method, off_session=False)
+    if outcome.error is not None:
+        raise outcome.error
+    return intent
+
+
+def _mismatch(ctx: Context, intent: Row, what: str) -> Refusal:
+    tried = intent.get("_attempts", 0) + 1
+    if tried >= ATTEMPTS:
+        return _failed(ctx, intent, VERIFICATIONS[1].code or "", VERIFICATIONS[1].message)
+    ctx.change(intent, _attempts=tried)
+    error = bad_request(
+        f"The {what} provided do not match what was sent to the bank account. You have {ATTEMPTS - tried} attempts "
+        "left.",
+        code=f"payment_method_microdeposit_verification_{what}_mismatch",
+        param=what,
+    )
+    error.commits = True
+    return error
+
+
+def _failed(ctx: Context, intent: Row, code: str, message: str) -> Refusal:
+    """The account cannot be verified any more: the intent wants another payment method."""
+    ctx.change(
+        intent,
+        status="requires_payment_method",
+        payment_method=None,
+        next_action=None,
+        last_payment_error={"type": "invalid_request_error", "code": code, "message": message},
+    )
+    ctx.record("payment_intent.payment_failed", intent, intent["amount"])
+    error = bad_request(message, code=code, payment_intent=render(ctx.account, intent, []))
+    error.commits = True
+    return error
+
+
+# Bank transfers
+
+
+def _transferred(ctx: Context, intent: Row, method: Row) -> bool:
+    """Whether the customer's cash pays all of it already; else the customer is told where to send the rest."""
+    if intent["customer"] is None:
+        raise missing_parameter("customer")
+    ctx.change(intent, _remaining=intent["amount"])
+    customer = ctx.find("customer", intent["customer"], "customer")
+    _apply(ctx, intent, customer, min(_cash(customer, intent["currency"]), intent["amount"]))
+    if intent["status"] == "succeeded":
+        return True
+    ctx.record("payment_intent.requires_action", intent, intent["amount"])
+    return False
+
+
+def _cash(customer: Row, currency: str) -> int:
+    held: dict[str, int] = customer.get("_cash", {})
+    return held.get(currency, 0)
+
+
+def _apply(ctx: Context, intent: Row, customer: Row, amount: int) -> None:
+    """Move cash to an intent: it succeeds once nothing remains."""
+    currency = intent["currency"]
+    remaining = intent["_remaining"] - amount
+    if amount:
+        held = {**customer.get("_cash", {}), currency: _cash(customer, currency) - amount}
+        ctx.change(customer, _cash=held)
+        _transaction(ctx, customer, currency, -amount, applied_to_payment={"payment_intent": intent["id"]})
+    ctx.change(
+        intent,
+        _remaining=remaining,
+        status="requires_action",
+        next_action={
+            "type": "display_bank_transfer_instructions",
+            "display_bank_transfer_instructions": {
+                "amount_remaining": remaining,
+                "currency": currency,
+                "hosted_instructions_url": f"https://payments.stripe.com/bank_transfers/{intent['id']}",
+                "reference": intent["id"][-10:].upper(),
+                "type": "us_bank_transfer" if currency == "usd" else "eu_bank_transfer",
+            },
+        },
+    )
+    if remaining == 0:
+        method = ctx.find("payment_method", intent["payment_method"], "payment_method")
+        charging.attempt(ctx, intent, method, off_session=True)
+        invoice_actions.intent_succeeded(ctx, intent)
+    elif amount:
+        ctx.record("payment_intent.partially_funded", intent, amount)
+
+
+def apply_payment_intent_customer_balance(ctx: Context) -> Row:
+    params, intent = ctx.params, target(ctx, "payment_intent", "intent")
+    method = ctx.get("payment_method", intent["payment_method"])
+    if intent["status"] != "requires_action" or method is None or behaviour(method).type != "customer_balance":
+        raise unexpected_state(
+            f"This PaymentIntent cannot be paid from a customer's balance: it has a status of {intent['status']}.",
+            payment_intent=render(ctx.account, intent, []),
+        )
+    customer = ctx.find("customer", intent["customer"], "customer")
+    if params.get("currency") not in (None, intent["currency"]):
+        raise bad_request("The currency does not match the PaymentIntent's.", param="currency")
+    amount = ctx.given("amount", intent["_remaining"])
+    positive(amount, "amount")
+    if amount > intent["_remaining"]:
+        raise bad_request(
+            "The amount is greater than what remains of the PaymentIntent.", code="amount_too_large", param="amount"
+        )
+    if amount > _cash(customer, intent["currency"]):  # [K]
+        raise bad_request("The customer's cash balance is too small.", code="balance_insufficient", param="amount")
+    _apply(ctx, intent, customer, amount)
+    return intent
+
+
+def fund_customer_cash_balance(ctx: Context) -> Row:
+    """Test helper: a bank transfer arrives. It goes to the oldest payments that wait, unless that is done by hand."""
+    params, customer = ctx.params, target(ctx, "customer", "customer")
+    amount, currency = params["amount"], params["currency"]
+    positive(amount, "amount")
+    ctx.change(customer, _cash={**customer.get("_cash", {}), currency: _cash(customer, currency) + amount})
+    transfer = {"type": "us_bank_transfer", "reference": params.get("reference")}
+    row = _transaction(ctx, customer, currency, amount, funded={"bank_transfer": transfer})
+    ctx.record("cash_balance.funds_available", row, amount)
+    if customer.get("_reconciliation", "automatic") == "automatic":
+        for intent in ctx.select("payment_intent", "customer", customer["id"]):
+            waiting = intent["status"] == "requires_action" and intent.get("_remaining")
+            if waiting and intent["currency"] == currency and _cash(customer, currency):
+                _apply(ctx, intent, customer, min(intent["_remaining"], _cash(customer, currency)))
+    return row
+
+
+def _transaction(ctx: Context, customer: Row, currency: str, amount: int, **details: Any) -> Row:
+    kinds = (
+        "adjusted_for_overdraft",
+        "applied_to_payment",
+        "funded",
+        "refunded_from_payment",
+        "unapplied_from_payment",
+    )
+    return ctx.insert(
+        "customer_cash_balance_transaction",
+        {
+            **dict.fromkeys(kinds),
+            "created": ctx.now,
+            "currency": currency,
+            "customer": customer["id"],
+            "customer_account": None,
+            "ending_balance": _cash(customer, currency),
+            "net_amount": amount,
+            "transferred_to_balance": None,
+            "type": next(iter(details)),
+            **details,
+        },
+    )
