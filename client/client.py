@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
-
-import httpx
+from typing import Any, Self
 
 from prefect_stripe.client.config import ClientConfig
-from prefect_stripe.client.exchange import Answer, Call, Response, Wait, exchange
+from prefect_stripe.client.errors import StripeError
+from prefect_stripe.client.exchange import Call, Exchange, Outcome, Response, Wait, exchange
 from prefect_stripe.client.paging import Pager
-from prefect_stripe.client.rate import limits_of
-from prefect_stripe.client.transport import async_pool, from_httpx, pool, to_httpx
+from prefect_stripe.client.transport import async_pool, pool
 
 
 def _call(
@@ -27,10 +25,32 @@ def _call(
     return Call(operation, ids, params or {}, expand, idempotency_key, stripe_account)
 
 
-class StripeClient:
+class _Client:
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self._limits = config.limits
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(api_base={self.config.api_base!r}, mode={self.config.mode!r})"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        return self.config.__reduce__()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def _exchange(self, call: Call) -> Exchange:
+        return exchange(call, self.config, self._limits, time.monotonic)
+
+
+class StripeClient(_Client):
     """Calls any operation of `OPERATIONS` by its name, and waits for the answer.
 
-    Clients are cheap: connections belong to the account and the process, not to the client.
+    Clients are cheap: connections belong to the process, not to the client. They are not pickled, since they hold the
+    API key.
 
     Example:
         >>> from prefect_stripe.client import ClientConfig, StripeClient
@@ -38,13 +58,6 @@ class StripeClient:
         >>> client
         StripeClient(api_base='https://api.stripe.com', mode='test')
     """
-
-    def __init__(self, config: ClientConfig) -> None:
-        self.config = config
-        self._limits = limits_of(config.account, config.rate_limit)
-
-    def __repr__(self) -> str:
-        return f"StripeClient(api_base={self.config.api_base!r}, mode={self.config.mode!r})"
 
     def call(
         self,
@@ -76,23 +89,19 @@ class StripeClient:
 
     def perform(self, call: Call) -> Response:
         """Do a call that is written down already."""
-        connections = pool(self.config)
-        steps = exchange(call, self.config, self._limits, time.monotonic)
-        outcome: Answer | Exception | None = None
+        steps = self._exchange(call)
+        outcome: Outcome = None
         while True:
             try:
                 step = steps.send(outcome)
             except StopIteration as end:
                 response: Response = end.value
                 return response
-            outcome = None
             if isinstance(step, Wait):
                 time.sleep(step.seconds)
-                continue
-            try:
-                outcome = from_httpx(connections.send(to_httpx(step)))
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                outcome = error
+                outcome = None
+            else:
+                outcome = pool(self.config.api_base).send(step, self.config)
 
     def pages(
         self,
@@ -119,21 +128,20 @@ class StripeClient:
         """Fetch the pages of a call that is written down already."""
         pager = Pager(call, max_items)
         while pager.call is not None:
-            yield pager.take(self.perform(pager.call).data)
+            try:
+                page = self.perform(pager.call).data
+            except StripeError as error:
+                if not pager.step_back(error):
+                    raise
+            else:
+                yield pager.take(page)
 
 
-class AsyncStripeClient:
+class AsyncStripeClient(_Client):
     """`StripeClient` for async code: the same exchange, awaited.
 
     Connections belong to the running event loop, so that a client may be used from several loops.
     """
-
-    def __init__(self, config: ClientConfig) -> None:
-        self.config = config
-        self._limits = limits_of(config.account, config.rate_limit)
-
-    def __repr__(self) -> str:
-        return f"AsyncStripeClient(api_base={self.config.api_base!r}, mode={self.config.mode!r})"
 
     async def call(
         self,
@@ -149,23 +157,19 @@ class AsyncStripeClient:
 
     async def perform(self, call: Call) -> Response:
         """Do a call that is written down already."""
-        connections = async_pool(self.config)
-        steps = exchange(call, self.config, self._limits, time.monotonic)
-        outcome: Answer | Exception | None = None
+        steps = self._exchange(call)
+        outcome: Outcome = None
         while True:
             try:
                 step = steps.send(outcome)
             except StopIteration as end:
                 response: Response = end.value
                 return response
-            outcome = None
             if isinstance(step, Wait):
                 await asyncio.sleep(step.seconds)
-                continue
-            try:
-                outcome = from_httpx(await connections.send(to_httpx(step)))
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                outcome = error
+                outcome = None
+            else:
+                outcome = await (await async_pool(self.config.api_base)).send(step, self.config)
 
     def pages(
         self,
@@ -183,4 +187,10 @@ class AsyncStripeClient:
         """Fetch the pages of a call that is written down already."""
         pager = Pager(call, max_items)
         while pager.call is not None:
-            yield pager.take((await self.perform(pager.call)).data)
+            try:
+                page = (await self.perform(pager.call)).data
+            except StripeError as error:
+                if not pager.step_back(error):
+                    raise
+            else:
+                yield pager.take(page)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Final, Literal
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from prefect_stripe.client.errors import AuthenticationError, ParameterError
-from prefect_stripe.client.rate import LIVE_LIMIT, TEST_LIMIT
+from prefect_stripe.client.rate import ENDPOINT_LIMIT, LIVE_LIMIT, SEARCH_LIMIT, TEST_LIMIT, RateLimits, limits_of
 from prefect_stripe.client.retries import RetryPolicy
 
 API_BASE: Final = "https://api.stripe.com"
@@ -33,13 +33,13 @@ class ClientConfig:
         timeout: Seconds to wait for an answer.
         connect_timeout: Seconds to wait for a connection.
         retries: When and how often to try again.
-        requests_per_second: Own limit for all clients of this account in this process; None means Stripe's own limits
-            at Stripe, and none on loopback.
+        requests_per_second: Own limit for all clients of this account in this process, in place of Stripe's own; None
+            means Stripe's own limits at Stripe, and none on loopback.
         allow_live_writes: Whether a live key may change anything.
 
     Raises:
         AuthenticationError: The key is missing, not a secret key, or of the other mode.
-        ParameterError: The address is not one that a key may be sent to.
+        ParameterError: The address is not one that a key may be sent to; or a value cannot stand in a header.
     """
 
     api_key: str = field(repr=False)
@@ -49,31 +49,40 @@ class ClientConfig:
     api_version: str = API_VERSION
     timeout: float = 80.0
     connect_timeout: float = 10.0
-    retries: RetryPolicy = RetryPolicy()
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     requests_per_second: float | None = None
     allow_live_writes: bool = False
 
     def __post_init__(self) -> None:
         check_key(self.api_key, self.mode)
         check_base(self.api_base)
+        check_header("api_version", self.api_version)
+        if self.stripe_account is not None:
+            check_header("stripe_account", self.stripe_account)
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a Stripe client is not pickled, since it holds the API key: pass StripeCredentials instead")
+        raise TypeError("not pickled, since it holds the API key: pass StripeCredentials, and make the client there")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
 
     @property
     def account(self) -> str:
-        """A short name of account and mode for pools and buckets; the key cannot be had from it."""
+        """A short name of account and mode; the key cannot be had from it."""
         digest = hashlib.sha256(self.api_key.encode()).hexdigest()[:16]
         return f"{self.mode}:{digest}:{self.stripe_account or ''}"
 
     @property
-    def rate_limit(self) -> float | None:
-        """Requests a second that all clients of this account may start, or None for no limit."""
+    def limits(self) -> RateLimits:
+        """The buckets of the account, shared by all its clients in this process."""
         if self.requests_per_second is not None:
-            return self.requests_per_second
+            return limits_of(self.account, self.requests_per_second)
         if is_loopback(self.api_base):
-            return None
-        return LIVE_LIMIT if self.mode == "live" else TEST_LIMIT
+            return limits_of(self.account, None)
+        return limits_of(self.account, LIVE_LIMIT if self.mode == "live" else TEST_LIMIT, ENDPOINT_LIMIT, SEARCH_LIMIT)
 
 
 def check_key(api_key: str, mode: Mode) -> None:
@@ -116,6 +125,16 @@ def check_base(api_base: str) -> None:
         raise ParameterError(f"api_base is {api_base!r}: write an address such as {API_BASE!r}")
     if parts.scheme == "http" and not is_loopback(api_base):
         raise ParameterError(f"api_base is {api_base!r}: a key is sent over https only, except to this machine itself")
+
+
+def check_header(name: str, value: str) -> None:
+    """Refuse a value that cannot stand in a header as it is.
+
+    Raises:
+        ParameterError: It is empty, too long, or has characters in it that a header has no room for.
+    """
+    if not value.isascii() or not value.isprintable() or not 0 < len(value) <= 255 or value != value.strip():
+        raise ParameterError(f"{name} must be 1 to 255 printable ASCII characters without spaces at its ends")
 
 
 def is_loopback(api_base: str) -> bool:

@@ -1,18 +1,18 @@
 """Stripe's wire form: what a parameter looks like once it is sent.
 
-Stripe page: "API reference", under "Metadata" and "Expanding responses"; the form itself is what the official SDK sends.
+Stripe page: "API reference", under "Metadata" and "Expanding responses"; the form is what the official SDK sends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote, quote_plus
 
-from prefect_stripe.client.errors import ParameterError
+from prefect_stripe.client.errors import ParameterError, masked
 
 MAX_DEPTH: Final = 20
 
@@ -44,7 +44,7 @@ def form_encode(params: Mapping[str, Any]) -> str:
     return "&".join(f"{quote_plus(key, safe='[]')}={quote_plus(value)}" for key, value in form_pairs(params))
 
 
-def path_of(template: str, ids: Mapping[str, str]) -> str:
+def path_of(template: str, ids: Mapping[str, object]) -> str:
     """Fill ids into a path, escaped so that none can change which resource it names.
 
     Raises:
@@ -54,12 +54,17 @@ def path_of(template: str, ids: Mapping[str, str]) -> str:
         >>> path_of("/v1/invoices/{invoice}/pay", {"invoice": "in_1/../x"})
         '/v1/invoices/in_1%2F..%2Fx/pay'
     """
+    escaped: dict[str, str] = {}
     for name, value in ids.items():
         if not isinstance(value, str) or not value:
-            raise ParameterError(f"{name} is {value!r}: write the object's id, such as 'in_1AbC'")
-        if len(value) > 255 or value in {".", ".."} or any(c.isspace() or not c.isprintable() for c in value):
+            what = "empty" if value == "" else f"a {type(value).__name__}"
+            raise ParameterError(f"{name} is {what}: write the object's id, such as 'in_1AbC'")
+        if len(value) > 255 or value in {".", ".."} or not value.isprintable() or " " in value:
             raise ParameterError(f"{name} is {value[:60]!r}: that is not an id that Stripe could have made")
-    return template.format_map({name: quote(value, safe="") for name, value in ids.items()})
+        if masked(value) != value:
+            raise ParameterError(f"{name} is a secret, which must not stand in an address: write the object's id")
+        escaped[name] = quote(value, safe="")
+    return template.format_map(escaped)
 
 
 def _flatten(key: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
@@ -68,30 +73,41 @@ def _flatten(key: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
     if value is None:
         return
     if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _flatten(f"{key}[{name}]", inner, depth + 1)
+        for name, inner in cast(Mapping[object, Any], value).items():
+            yield from _flatten(f"{key}[{_name(key, name)}]", inner, depth + 1)
     elif isinstance(value, list | tuple):
-        if not value:
+        items = cast(Sequence[Any], value)
+        if not items:
             raise ParameterError(
                 f"{key} is an empty list, which Stripe would not see: leave it out, or write '' to clear"
             )
-        for index, inner in enumerate(value):
+        for index, inner in enumerate(items):
+            if inner is None or inner == {}:
+                # Left out, it would leave a hole in the numbering; sent empty, it would be something else.
+                raise ParameterError(f"{key}[{index}] is empty: leave it out of the list")
             yield from _flatten(f"{key}[{index}]", inner, depth + 1)
     else:
         yield key, _scalar(key, value)
 
 
+def _name(key: str, name: object) -> str:
+    text = str(name)
+    if not text or "[" in text or "]" in text:
+        raise ParameterError(f"{key} has the name {text[:60]!r}: a name is not empty and has no brackets")
+    return text
+
+
 def _scalar(key: str, value: Any) -> str:
     match value:
         case str():
-            return value
+            return _text(key, value)
         case bool():
             return "true" if value else "false"
         case int():
-            return str(value)
+            return int.__repr__(value)
         case Decimal() if value.is_finite():
             return format(value, "f")
-        case datetime() if value.tzinfo is not None:
+        case datetime() if value.tzinfo is not None and value.utcoffset() is not None:
             return str(int(value.timestamp()))
         case datetime():
             raise ParameterError(f"{key} is a time without a zone: give it one, such as datetime.now(UTC)")
@@ -99,5 +115,15 @@ def _scalar(key: str, value: Any) -> str:
             raise ParameterError(f"{key} is a date: write an aware datetime, so that the moment is certain")
         case float() if isfinite(value):
             # Percentages and package sizes only: the types of the parameters refuse a float for money.
-            return format(Decimal(repr(value)), "f")
+            return format(Decimal(float.__repr__(value)), "f")
+        case _:
+            pass
     raise ParameterError(f"{key} is a {type(value).__name__}, which Stripe's API has no form for")
+
+
+def _text(key: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(f"{key} has half a character in it, which no encoding can write") from None
+    return str.__str__(value)

@@ -5,8 +5,12 @@ Stripe page: "Error handling".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
+
+# API keys, webhook secrets, and client secrets, which are an id with something after it.
+_SECRET_TEXT: Final = re.compile(r"\b((?:sk|rk)_(?:test|live)|whsec|[a-z]+_[A-Za-z0-9]{8,}_secret)_\w+")
 
 SECRET_FIELDS: Final = frozenset({"client_secret", "confirmation_secret"})
 
@@ -19,10 +23,21 @@ def without_secrets(value: Any) -> Any:
         {'id': 'pi_1', 'client_secret': None}
     """
     if isinstance(value, dict):
-        return {k: None if k in SECRET_FIELDS else without_secrets(v) for k, v in value.items()}
+        fields = cast(dict[str, object], value)
+        return {k: None if k in SECRET_FIELDS else without_secrets(v) for k, v in fields.items()}
     if isinstance(value, list):
-        return [without_secrets(v) for v in value]
+        return [without_secrets(v) for v in cast(list[object], value)]
     return value
+
+
+def masked(text: str) -> str:
+    """Return a text in which no API key and no client secret can be read.
+
+    Example:
+        >>> masked("No such customer: 'sk_test_123'")
+        "No such customer: 'sk_test_…'"
+    """
+    return _SECRET_TEXT.sub(r"\1_…", text)
 
 
 class StripeError(Exception):
@@ -51,13 +66,16 @@ class StripeError(Exception):
         replayed: bool = False,
         retryable: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        # A secret gets here if it was passed as an id, or if what answered was not Stripe.
+        self.message = masked(message)
+        super().__init__(self.message)
         self.operation = operation
-        self.ids = ids
+        self.ids = tuple(masked(str(id_)) for id_ in ids)
         self.http_status = http_status
         self.request_id = request_id
         self.error: dict[str, Any] = without_secrets(dict(error or {}))
+        if "message" in self.error:
+            self.error["message"] = masked(str(self.error["message"]))
         self.replayed = replayed
         self.retryable = retryable
 

@@ -1,7 +1,7 @@
 """One exchange with Stripe, written once and without I/O: build, send, classify, wait, retry, parse.
 
 `exchange` is a generator. It yields a `WireRequest` to be sent or a `Wait` to be waited, and is sent back an `Answer`,
-or the transport's exception. A sync and an async shell drive it (`client.client`).
+or a `NoAnswer`. A sync and an async shell drive it (`client.client`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, cast
 
 import orjson
 
-from prefect_stripe.client.config import ClientConfig
+from prefect_stripe.client.config import ClientConfig, check_header
 from prefect_stripe.client.encoding import form_encode, path_of
 from prefect_stripe.client.errors import (
     APIConnectionError,
@@ -25,6 +26,7 @@ from prefect_stripe.client.errors import (
     PermissionDeniedError,
     StripeError,
     error_class,
+    masked,
 )
 from prefect_stripe.client.operations import OPERATIONS, Operation
 from prefect_stripe.client.rate import RateLimits
@@ -48,7 +50,7 @@ class Call:
 
     operation: str
     ids: tuple[str, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     expand: Sequence[str] = ()
     idempotency_key: str | None = None
     stripe_account: str | None = None
@@ -81,6 +83,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why no answer came, in words. Not the transport's exception: that holds the request, and with it the key."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """What an operation answered.
 
@@ -102,7 +111,8 @@ class Response:
     tries: int
 
 
-Exchange = Generator[WireRequest | Wait, Answer | Exception | None, Response]
+Outcome = Answer | NoAnswer | None
+Exchange = Generator[WireRequest | Wait, Outcome, Response]
 
 
 def prepare(call: Call, config: ClientConfig) -> tuple[Operation, WireRequest]:
@@ -112,32 +122,45 @@ def prepare(call: Call, config: ClientConfig) -> tuple[Operation, WireRequest]:
         ParameterError: An unknown operation or parameter, an empty id, a value of the wrong type.
         PermissionDeniedError: A write with a live key that may not write.
     """
-    from prefect_stripe.schema import problems  # its types are loaded with the first call, not with the package
-
     operation = OPERATIONS.get(call.operation)
     if operation is None:
         raise ParameterError(f"there is no operation {call.operation!r}", operation=call.operation)
     try:
-        if len(call.ids) != len(operation.ids):
-            raise ParameterError(f"takes {len(operation.ids)} ids ({', '.join(operation.ids)}), not {len(call.ids)}")
-        path = path_of(operation.path, dict(zip(operation.ids, call.ids, strict=True)))
-        if found := problems(operation.name, call.params):
-            raise ParameterError("; ".join(str(problem) for problem in found[:5]))
-        params = {**call.params, **({"expand": list(call.expand)} if call.expand else {})}
-        encoded = form_encode(params)
-        headers = _headers(operation, call, config)
+        request = _request(operation, call, config)
     except ParameterError as error:
-        raise ParameterError(error.message, operation=operation.name, ids=tuple(map(str, call.ids))) from None
+        error.operation, error.ids = operation.name, tuple(masked(str(id_)) for id_ in call.ids)
+        raise
     if config.mode == "live" and operation.writes and not config.allow_live_writes:
         raise PermissionDeniedError(
             "refused before sending: this would change live data; set allow_live_writes on the credentials to allow it",
             operation=operation.name,
             ids=call.ids,
         )
-    url = config.api_base.rstrip("/") + path
+    return operation, request
+
+
+def _request(operation: Operation, call: Call, config: ClientConfig) -> WireRequest:
+    from prefect_stripe.schema import problems  # its types are loaded with the first call, not with the package
+
+    if len(call.ids) != len(operation.ids):
+        raise ParameterError(f"takes {len(operation.ids)} ids ({', '.join(operation.ids)}), not {len(call.ids)}")
+    url = config.api_base.rstrip("/") + path_of(operation.path, dict(zip(operation.ids, call.ids, strict=True)))
+    params = _params(call)
+    if found := problems(operation.name, params):
+        raise ParameterError("; ".join(str(problem) for problem in found[:5]))
+    encoded = form_encode(params)
+    headers = _headers(operation, call, config)
     if operation.method == "POST":
-        return operation, WireRequest("POST", url, headers, encoded.encode())
-    return operation, WireRequest(operation.method, f"{url}?{encoded}" if encoded else url, headers)
+        return WireRequest("POST", url, headers, encoded.encode())
+    return WireRequest(operation.method, f"{url}?{encoded}" if encoded else url, headers)
+
+
+def _params(call: Call) -> Mapping[str, Any]:
+    if not call.expand:
+        return call.params
+    if isinstance(call.expand, str):
+        raise ParameterError(f"expand is a string: write a list, such as [{call.expand!r}]")
+    return {**call.params, "expand": [*(call.params.get("expand") or ()), *call.expand]}
 
 
 def _headers(operation: Operation, call: Call, config: ClientConfig) -> dict[str, str]:
@@ -146,20 +169,18 @@ def _headers(operation: Operation, call: Call, config: ClientConfig) -> dict[str
         "Stripe-Version": config.api_version,
         "User-Agent": USER_AGENT,
         "Accept": "application/json",
+        "Accept-Encoding": "gzip",
     }
-    account = call.stripe_account or config.stripe_account
-    if account:
-        headers["Stripe-Account"] = _header_value("stripe_account", account)
+    if call.stripe_account is not None:
+        check_header("stripe_account", call.stripe_account)
+    if account := call.stripe_account or config.stripe_account:
+        headers["Stripe-Account"] = account
     if operation.method == "POST":
+        if call.idempotency_key is not None:
+            check_header("idempotency_key", call.idempotency_key)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        headers["Idempotency-Key"] = _header_value("idempotency_key", call.idempotency_key or str(uuid.uuid4()))
+        headers["Idempotency-Key"] = call.idempotency_key or str(uuid.uuid4())
     return headers
-
-
-def _header_value(name: str, value: str) -> str:
-    if not value.isascii() or not value.isprintable() or not 0 < len(value) <= 255 or value != value.strip():
-        raise ParameterError(f"{name} must be 1 to 255 printable ASCII characters without spaces at its ends")
-    return value
 
 
 def exchange(
@@ -181,34 +202,34 @@ def exchange(
     """
     operation, request = prepare(call, config)
     search = operation.paging == "search"
-    begun = clock()
-    tries, unanswered = 0, False
+    tries, begun, unsure = 0, 0.0, False
     while True:
         wait = limits.reserve(operation.path, search, clock())
         if wait > 0:
             yield Wait(wait)
         tries += 1
+        begun = begun if tries > 1 else clock()
         outcome = yield request
         retry_after: float | None = None
         if isinstance(outcome, Answer):
             result = read(outcome, operation, call, tries)
             if isinstance(result, Response):
                 return result
-            if unanswered and operation.method == "DELETE" and outcome.http_status == 404:
+            if unsure and operation.method == "DELETE" and result.http_status == 404 and result.type is not None:
                 return _already_deleted(operation, call, result, tries)
-            if outcome.http_status == 429 and _refused_by_limiter(outcome):
+            if result.http_status == 429 and _refused_by_limiter(result, outcome):
                 limits.refused(operation.path, search, clock())
             retry_after = retry_after_seconds(outcome.headers)
             error = result
         else:
-            # The transport's exception is not chained: it holds the request, and with it the key.
+            assert outcome is not None, "a request is answered with an outcome"
             error = APIConnectionError(
-                f"no answer from {config.api_base}: {type(outcome).__name__}: {outcome}",
+                f"no answer from {config.api_base}: {outcome.reason}",
                 operation=operation.name,
                 ids=call.ids,
                 retryable=True,
             )
-        unanswered = unanswered or error.http_status is None or error.http_status >= 500 or error.http_status < 400
+        unsure = unsure or error.http_status is None or not 300 <= error.http_status < 500
         pause = config.retries.pause(tries, clock() - begun, retry_after) if error.retryable else None
         if pause is None:
             raise error
@@ -217,30 +238,28 @@ def exchange(
 
 def read(answer: Answer, operation: Operation, call: Call, tries: int) -> Response | StripeError:
     """Make a response of an answer, or the error that it is."""
-    headers = answer.headers
+    status, headers = answer.http_status, answer.headers
     request_id = headers.get("request-id")
     replayed = headers.get("idempotent-replayed") == "true"
     data = _object_in(answer.body)
-    if 200 <= answer.http_status < 300 and data is not None:
-        return Response(data, answer.http_status, request_id, replayed, _date(headers.get("date")), tries)
-    error = data.get("error") if data else None
+    if 200 <= status < 300 and data is not None:
+        return Response(data, status, request_id, replayed, _date(headers.get("date")), tries)
     facts: dict[str, Any] = {
         "operation": operation.name,
         "ids": call.ids,
-        "http_status": answer.http_status,
+        "http_status": status,
         "request_id": request_id,
         "replayed": replayed,
     }
-    if isinstance(error, dict) and answer.http_status >= 400:
-        kind = error_class(answer.http_status, error)
-        message = str(error.get("message") or f"Stripe answered {answer.http_status} without a message")
-        return kind(message, error=error, retryable=may_pass(answer.http_status, headers, replayed), **facts)
-    if 300 <= answer.http_status < 400:
+    if 300 <= status < 400:
         return APIError("refused to follow a redirect with the API key: check api_base", **facts)
     # An unreadable success is as unknown as no answer at all: the same key brings the real one.
-    retryable = answer.http_status < 300 or may_pass(answer.http_status, headers, replayed)
-    kind = error_class(answer.http_status, {})
-    return kind("the answer is not one of Stripe's (not a JSON object)", retryable=retryable, **facts)
+    retryable = status < 300 or may_pass(status, headers, replayed)
+    error = _error_in(data) if status >= 400 else None
+    if error is None:
+        return APIError("the answer is not one of Stripe's", retryable=retryable, **facts)
+    message = str(error.get("message") or f"Stripe answered {status} without a message")
+    return error_class(status, error)(message, error=error, retryable=retryable, **facts)
 
 
 def _object_in(body: bytes) -> dict[str, Any] | None:
@@ -248,7 +267,12 @@ def _object_in(body: bytes) -> dict[str, Any] | None:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return data if isinstance(data, dict) else None
+    return cast(dict[str, Any], data) if isinstance(data, dict) else None
+
+
+def _error_in(data: dict[str, Any] | None) -> dict[str, Any] | None:
+    error = (data or {}).get("error")
+    return cast(dict[str, Any], error) if isinstance(error, dict) else None
 
 
 def _already_deleted(operation: Operation, call: Call, error: StripeError, tries: int) -> Response:
@@ -256,13 +280,13 @@ def _already_deleted(operation: Operation, call: Call, error: StripeError, tries
     return Response(stub, 404, error.request_id, False, None, tries)
 
 
-def _refused_by_limiter(answer: Answer) -> bool:
-    data = _object_in(answer.body) or {}
-    error = data.get("error")
-    lock_timeout = isinstance(error, dict) and error.get("code") == "lock_timeout"
-    return "stripe-rate-limited-reason" in answer.headers or not lock_timeout
+def _refused_by_limiter(error: StripeError, answer: Answer) -> bool:
+    # What one object can bear is no reason to slow down all others.
+    reason = answer.headers.get("stripe-rate-limited-reason")
+    return reason != "resource-specific" if reason else error.code != "lock_timeout"
 
 
+@lru_cache(maxsize=8)
 def _date(value: str | None) -> datetime | None:
     if value is None:
         return None

@@ -17,8 +17,8 @@ Paging = Literal["list", "search"]
 Found = Literal["metadata", "goal", "natural", "none", "read"]
 """How a write is found again once Stripe has forgotten its idempotency key (24 hours).
 
-`metadata`: the object carries the key; `goal`: re-reading the object tells whether the action's goal holds (`goals`);
-`natural`: by a key of its own (a product's id, a price's lookup key); `none`: it cannot be found; `read`: nothing to find.
+`metadata`: the object carries the key; `goal`: re-reading the object tells whether the action's goal holds; `natural`:
+by a key of its own (a product's id, a price's lookup key); `none`: it cannot be found; `read`: there is nothing to.
 """
 
 
@@ -114,25 +114,33 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("update_payment_intent", "POST", "/v1/payment_intents/{payment_intent}", "payment_intent", found="goal"),
         _O("list_payment_intents", "GET", "/v1/payment_intents", "payment_intent", "list"),
         _O("search_payment_intents", "GET", "/v1/payment_intents/search", "payment_intent", "search"),
-        _O("confirm_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/confirm", "payment_intent", found="goal"),
-        _O("capture_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/capture", "payment_intent", found="goal"),
-        _O("cancel_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/cancel", "payment_intent", found="goal"),
-        _O("increment_payment_intent_authorization", "POST", "/v1/payment_intents/{payment_intent}/increment_authorization",
+        _O("confirm_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/confirm",
+           "payment_intent", found="goal"),
+        _O("capture_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/capture",
+           "payment_intent", found="goal"),
+        _O("cancel_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/cancel",
+           "payment_intent", found="goal"),
+        _O("increment_payment_intent_authorization", "POST",
+           "/v1/payment_intents/{payment_intent}/increment_authorization",
            "payment_intent", found="goal"),
         _O("verify_payment_intent_microdeposits", "POST", "/v1/payment_intents/{payment_intent}/verify_microdeposits",
            "payment_intent", found="goal"),
-        _O("apply_payment_intent_customer_balance", "POST", "/v1/payment_intents/{payment_intent}/apply_customer_balance",
+        _O("apply_payment_intent_customer_balance", "POST",
+           "/v1/payment_intents/{payment_intent}/apply_customer_balance",
            "payment_intent", found="goal"),
         _O("retrieve_charge", "GET", "/v1/charges/{charge}", "charge"),
         _O("update_charge", "POST", "/v1/charges/{charge}", "charge", found="goal"),
         _O("list_charges", "GET", "/v1/charges", "charge", "list"),
         _O("search_charges", "GET", "/v1/charges/search", "charge", "search"),
         _O("capture_charge", "POST", "/v1/charges/{charge}/capture", "charge", found="goal"),
-        _O("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{balance_transaction}", "balance_transaction"),
+        _O("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{balance_transaction}",
+           "balance_transaction"),
         _O("list_balance_transactions", "GET", "/v1/balance_transactions", "balance_transaction", "list"),
-        _O("attach_payment_method", "POST", "/v1/payment_methods/{payment_method}/attach", "payment_method", found="none"),
+        _O("attach_payment_method", "POST", "/v1/payment_methods/{payment_method}/attach",
+           "payment_method", found="none"),
         _O("retrieve_payment_method", "GET", "/v1/payment_methods/{payment_method}", "payment_method"),
-        _O("list_customer_payment_methods", "GET", "/v1/customers/{customer}/payment_methods", "payment_method", "list"),
+        _O("list_customer_payment_methods", "GET", "/v1/customers/{customer}/payment_methods",
+           "payment_method", "list"),
         _O("list_subscriptions", "GET", "/v1/subscriptions", "subscription", "list"),
         _O("create_refund", "POST", "/v1/refunds", "refund", found="metadata"),
         _O("retrieve_refund", "GET", "/v1/refunds/{refund}", "refund"),

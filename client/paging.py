@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from prefect_stripe.client.errors import APIError, ParameterError
+from prefect_stripe.client.errors import APIError, ParameterError, StripeError
 from prefect_stripe.client.exchange import Call
 from prefect_stripe.client.operations import OPERATIONS
 
@@ -40,17 +40,19 @@ class Pager:
         operation = OPERATIONS.get(call.operation)
         if operation is None or operation.paging is None:
             raise ParameterError(f"{call.operation!r} is neither a list nor a search", operation=call.operation)
-        limit = call.params.get("limit", PAGE_SIZE)
+        limit = call.params.get("limit")
+        limit = PAGE_SIZE if limit is None else limit
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_SIZE:
             raise ParameterError(f"limit is {limit!r}: a page has 1 to {PAGE_SIZE} items", operation=call.operation)
         if max_items is not None and (isinstance(max_items, bool) or max_items < 0):
             raise ParameterError(f"max_items is {max_items!r}: write 0 or more, or None", operation=call.operation)
+        if max_items:
+            limit = min(limit, max_items)
         self._paging = operation.paging
-        self._backwards = "ending_before" in call.params
+        self._backwards = call.params.get("ending_before") is not None
         self._left = max_items
-        self.call: Call | None = replace(call, params={**call.params, "limit": limit})
-        if max_items == 0:
-            self.call = None
+        self._earlier: list[str] = []
+        self.call: Call | None = None if max_items == 0 else _with(call, limit=limit)
 
     def take(self, page: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return a page's items and set `call` to the next page's.
@@ -58,28 +60,55 @@ class Pager:
         Items come newest first; with `ending_before`, oldest first, which is the order of the walk.
 
         Raises:
-            APIError: The page says that there are more, and does not say where.
+            APIError: The answer is no page; or it says that there are more, and not where.
         """
         assert self.call is not None, "no page was asked for"
-        call, items = self.call, list(page["data"])
-        if self._backwards:
-            items.reverse()
-        cursor = self._cursor(page, items)
-        if page.get("has_more") and not cursor:
-            raise APIError("the page says that more follow, and not where", operation=call.operation, ids=call.ids)
-        self.call = replace(call, params={**call.params, **cursor}) if cursor else None
+        data = page.get("data")
+        if not isinstance(data, list):
+            raise self._unusable("the answer is not a page of a list")
+        found = cast(list[dict[str, Any]], data)[:: -1 if self._backwards else 1]
         if self._left is not None:
-            items = items[: self._left]
-            self._left -= len(items)
-            if self._left == 0:
-                self.call = None
-        return items
+            found = found[: self._left]
+            self._left -= len(found)
+        self.call = self._next(self.call, page, found) if page.get("has_more") and self._left != 0 else None
+        return found
 
-    def _cursor(self, page: Mapping[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
-        if not page.get("has_more"):
-            return {}
+    def step_back(self, error: StripeError) -> bool:
+        """Take up the walk after an answer that says that the cursor's object is gone.
+
+        Whoever deleted it left the one before it, most likely, and what follows that one is the same page.
+
+        Args:
+            error: The refusal of the page.
+
+        Returns:
+            Whether `call` is now another one that may be tried.
+        """
+        if self.call is None or error.param != self._cursor or error.code != "resource_missing" or not self._earlier:
+            return False
+        self.call = _with(self.call, **{self._cursor: self._earlier.pop()})
+        return True
+
+    @property
+    def _cursor(self) -> str:
         if self._paging == "search":
-            return {"page": page["next_page"]} if page.get("next_page") else {}
-        if not items:
-            return {}
-        return {"ending_before" if self._backwards else "starting_after": items[-1]["id"]}
+            return "page"
+        return "ending_before" if self._backwards else "starting_after"
+
+    def _next(self, call: Call, page: Mapping[str, Any], found: list[dict[str, Any]]) -> Call:
+        if self._paging == "search":
+            cursor = page.get("next_page")
+        else:
+            self._earlier = [item["id"] for item in found]
+            cursor = self._earlier.pop() if self._earlier else None
+        if not cursor or cursor == call.params.get(self._cursor):
+            raise self._unusable("the page says that more follow, and not where")
+        return _with(call, **{self._cursor: cursor})
+
+    def _unusable(self, message: str) -> APIError:
+        assert self.call is not None
+        return APIError(message, operation=self.call.operation, ids=self.call.ids)
+
+
+def _with(call: Call, **params: Any) -> Call:
+    return replace(call, params={**call.params, **params})

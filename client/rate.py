@@ -6,6 +6,7 @@ Stripe page: "Rate limits".
 from __future__ import annotations
 
 import threading
+from math import inf
 from typing import Final
 
 LIVE_LIMIT: Final = 100.0
@@ -14,13 +15,15 @@ ENDPOINT_LIMIT: Final = 25.0
 SEARCH_LIMIT: Final = 20.0
 
 _RECOVERY_SECONDS: Final = 10.0
+_HALVING_SECONDS: Final = 1.0
 _SMALLEST_SHARE: Final = 1 / 16
 
 
 class TokenBucket:
     """Hands out moments at which a request may start, at most `limit` a second over time.
 
-    After a refusal by Stripe's limiter it halves its rate, and comes back to the full one over ten seconds.
+    After a refusal by Stripe's limiter it halves its rate, and comes back to the full one over ten seconds. Refusals
+    within a second of one another count once: they are what was under way together.
     """
 
     def __init__(self, limit: float, burst_seconds: float = 0.2) -> None:
@@ -28,7 +31,7 @@ class TokenBucket:
         self._burst_seconds = burst_seconds
         self._next = 0.0
         self._share = 1.0
-        self._share_since = 0.0
+        self._share_since = -inf
         self._lock = threading.Lock()
 
     def reserve(self, now: float) -> float:
@@ -50,6 +53,8 @@ class TokenBucket:
     def refused(self, now: float) -> None:
         """Note that Stripe's limiter refused a request."""
         with self._lock:
+            if now - self._share_since < _HALVING_SECONDS:
+                return
             self._share = max(_SMALLEST_SHARE, self._current_share(now) / 2)
             self._share_since = now
 
@@ -58,10 +63,17 @@ class TokenBucket:
 
 
 class RateLimits:
-    """The buckets of one account and mode: one for all requests, one an endpoint, one for searches."""
+    """The buckets of one account and mode: one for all requests, one an endpoint, one for searches.
 
-    def __init__(self, limit: float | None) -> None:
-        self._account = TokenBucket(limit) if limit else None
+    Args:
+        limit: Requests a second, or None for no limit.
+        endpoint_limit: Requests a second to one endpoint, or None for no limit of its own.
+        search_limit: Searches a second, or None for no limit of their own.
+    """
+
+    def __init__(self, limit: float | None, endpoint_limit: float | None, search_limit: float | None) -> None:
+        self._account = [TokenBucket(limit)] if limit else []
+        self._limits = {False: endpoint_limit, True: search_limit}
         self._named: dict[str, TokenBucket] = {}
 
     def reserve(self, endpoint: str, search: bool, now: float) -> float:
@@ -74,22 +86,33 @@ class RateLimits:
             bucket.refused(now)
 
     def _buckets(self, endpoint: str, search: bool) -> list[TokenBucket]:
-        if self._account is None:
-            return []
-        name, limit = ("search", SEARCH_LIMIT) if search else (endpoint, ENDPOINT_LIMIT)
-        return [self._account, self._named.setdefault(name, TokenBucket(limit))]
+        if (limit := self._limits[search]) is None:
+            return self._account
+        name = "search" if search else endpoint
+        bucket = self._named.get(name) or self._named.setdefault(name, TokenBucket(limit))
+        return [*self._account, bucket]
 
 
-_ACCOUNTS: dict[tuple[str, float | None], RateLimits] = {}
+_ACCOUNTS: dict[tuple[str, float | None, float | None], RateLimits] = {}
 _ACCOUNTS_LOCK = threading.Lock()
 
 
-def limits_of(account: str, limit: float | None) -> RateLimits:
+def limits_of(
+    account: str,
+    limit: float | None,
+    endpoint_limit: float | None = None,
+    search_limit: float | None = None,
+) -> RateLimits:
     """Return the process's buckets for an account: all clients of one account share them.
 
     Args:
         account: What tells accounts and modes apart, without being the key itself.
         limit: Requests a second, or None for no limit.
+        endpoint_limit: Requests a second to one endpoint, or None for no limit of its own.
+        search_limit: Searches a second, or None for no limit of their own.
     """
+    key = (account, limit, endpoint_limit)
     with _ACCOUNTS_LOCK:
-        return _ACCOUNTS.setdefault((account, limit), RateLimits(limit))
+        if key not in _ACCOUNTS:
+            _ACCOUNTS[key] = RateLimits(limit, endpoint_limit, search_limit)
+        return _ACCOUNTS[key]

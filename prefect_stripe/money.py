@@ -8,23 +8,26 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-ZERO_DECIMAL: Final = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split(),
-)
-THREE_DECIMAL: Final = frozenset("bhd jod kwd omr tnd".split())
+
+def _codes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ZERO_DECIMAL: Final = _codes("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf")
+THREE_DECIMAL: Final = _codes("bhd jod kwd omr tnd")
 
 # Stripe takes these with two decimals that must both be zero, though the currency itself has none.
-WHOLE_UNITS_ONLY: Final = frozenset({"isk", "ugx"})
+WHOLE_UNITS_ONLY: Final = _codes("isk ugx")
 
 CURRENCIES: Final = (
-    frozenset(
+    _codes(
         """
         aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny cop crc
         cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl hrk htg huf idr ils inr jmd kes kgs khr
         kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk
         php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah usd uyu
         uzs wst xcd xcg yer zar zmw
-        """.split()
+        """
     )
     | ZERO_DECIMAL
     | THREE_DECIMAL
@@ -47,7 +50,8 @@ def exponent(currency: str) -> int:
     """
     if currency not in CURRENCIES:
         raise ValueError(
-            f"unknown currency {currency!r}: write a three-letter code that Stripe supports, in lower case, such as 'usd'"
+            f"unknown currency {currency!r}: write a three-letter code that Stripe supports, in lower case, "
+            "such as 'usd'"
         )
     return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
 
