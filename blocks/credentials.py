@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import hashlib
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, Final, Literal, Self, cast
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
-from typing_extensions import Self
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from prefect_stripe.blocks.settings import StripeSettings
 from prefect_stripe.client import API_BASE, API_VERSION, AsyncStripeClient, ClientConfig, RetryPolicy, StripeClient
-from prefect_stripe.client.config import check_base, check_key
+from prefect_stripe.client.config import check_base, check_header, check_key
 from prefect_stripe.client.errors import AuthenticationError
+
+_PREFECTS_OWN: Final = frozenset({"block_type_slug", "_block_document_id", "_block_document_name", "_is_anonymous"})
+
+
+class _LaterSecret(SecretStr):
+    """A secret that is loaded when it is first read: unpickling comes before Prefect's settings are there."""
+
+    def __init__(self, load: Callable[[], SecretStr]) -> None:
+        super().__init__("not loaded yet")
+        self._load = load
+
+    def get_secret_value(self) -> str:
+        return self._loaded.get_secret_value()
+
+    @cached_property
+    def _loaded(self) -> SecretStr:
+        return self._load()
+
+
+def _digest(secret: SecretStr) -> str:
+    return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:16]
 
 
 class StripeCredentials(CredentialsBlock):
@@ -19,6 +43,9 @@ class StripeCredentials(CredentialsBlock):
 
     Only the key is needed; everything else has a default. The key must be of the declared mode, and a live key changes
     nothing unless `allow_live_writes` says so.
+
+    A saved block is pickled as its name, one from the environment as that, and any other is not pickled at all: no key
+    gets into a pickle. Where it is unpickled the key is loaded when it is first needed.
 
     Attributes:
         api_key: Secret or restricted key.
@@ -47,7 +74,7 @@ class StripeCredentials(CredentialsBlock):
         ```
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True, extra="ignore")
 
     _block_type_name = "Stripe Credentials"
     _block_type_slug = "stripe-credentials"
@@ -57,7 +84,8 @@ class StripeCredentials(CredentialsBlock):
     api_key: SecretStr = Field(
         default=...,
         title="API key",
-        description="Secret key (sk_test_…, sk_live_…) or restricted key (rk_…) from the Stripe Dashboard, under Developers, API keys.",
+        description="Secret key (sk_test_…, sk_live_…) or restricted key (rk_…) from the Stripe Dashboard, under "
+        "Developers, API keys.",
     )
     mode: Literal["test", "live"] = Field(
         default="test",
@@ -107,10 +135,39 @@ class StripeCredentials(CredentialsBlock):
         description="Let a live key change things: create, charge, send, void. Without it a live key only reads.",
     )
 
+    _from_environment: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, values: Any) -> Any:
+        # Passed over in silence, a misspelt stripe_account would move the money of another account.
+        # What is raised here is no ValueError, since pydantic would attach the values to it, and with them the key.
+        given = cast(object, values)
+        if isinstance(given, Mapping):
+            given = cast(Mapping[str, object], given)
+            for name in given.keys() - cls.model_fields.keys() - _PREFECTS_OWN:
+                near = get_close_matches(name, cls.model_fields, n=1)
+                raise TypeError(f"{cls.__name__} has no field {name!r}" + (f"; did you mean {near[0]!r}?" * len(near)))
+            if given.get("api_key") is None:
+                check_key("", "test")
+        return cast(object, values)
+
+    @field_validator("stripe_account", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
     @field_validator("api_base")
     @classmethod
     def _check_base(cls, value: str) -> str:
         check_base(value)
+        return value
+
+    @field_validator("stripe_account", "api_version")
+    @classmethod
+    def _check_header(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            check_header(str(info.field_name), value)
         return value
 
     @model_validator(mode="after")
@@ -118,6 +175,34 @@ class StripeCredentials(CredentialsBlock):
         # An AuthenticationError passes through pydantic as it is: a ValidationError would carry the key as its input.
         check_key(self.api_key.get_secret_value(), self.mode)
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._block_document_name is None and not self._from_environment:
+            raise TypeError(
+                "StripeCredentials made in code are not pickled, since they hold the API key: save them as a block "
+                "(credentials.save('NAME')), or set STRIPE_API_KEY and use StripeCredentials.from_environment()"
+            )
+        settings = {field: getattr(self, field) for field in type(self).model_fields if field != "api_key"}
+        return type(self)._unpickled, (settings, dict(self.__pydantic_private__ or {}), _digest(self.api_key))
+
+    @classmethod
+    def _unpickled(cls, settings: dict[str, Any], private: dict[str, Any], key_digest: str) -> Self:
+        def load() -> SecretStr:
+            name = private["_block_document_name"]
+            load_block: Any = cls.load
+            loaded: Self = cls.from_environment() if name is None else load_block(name, _sync=True)
+            if _digest(loaded.api_key) != key_digest:
+                where = "STRIPE_API_KEY" if name is None else f"the block {name!r}"
+                raise AuthenticationError(
+                    f"{where} has another key than when these credentials were handed over, perhaps another account's: "
+                    "start again, so that everything is done with one key"
+                )
+            return loaded.api_key
+
+        credentials = cast(Self, cls.model_construct(api_key=_LaterSecret(load), **settings))
+        for name, value in private.items():
+            setattr(credentials, name, value)
+        return credentials
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -142,7 +227,9 @@ class StripeCredentials(CredentialsBlock):
                 "no Stripe credentials: pass a StripeCredentials block, or set STRIPE_API_KEY to your secret test key "
                 "(sk_test_…, from the Stripe Dashboard under Developers, API keys)"
             )
-        return cls(**given)
+        credentials = cls(**given)
+        credentials._from_environment = True
+        return credentials
 
     @property
     def account(self) -> str:

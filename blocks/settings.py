@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class StripeSettings(BaseSettings):
-    """Reads `STRIPE_API_KEY`, `STRIPE_MODE`, `STRIPE_API_BASE`, `STRIPE_ACCOUNT` and the others; what is unset stays unset.
+    """Reads `STRIPE_API_KEY`, `STRIPE_MODE`, `STRIPE_API_BASE`, `STRIPE_ACCOUNT` and the others.
 
-    Each field is the `StripeCredentials` field of the same name.
+    Each field is the `StripeCredentials` field of the same name; what is not set there stays None here.
 
     Example:
         ```bash
