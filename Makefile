@@ -1,0 +1,53 @@
+# Needs Python 3.11 or later, and make. Everything else goes into .venv, from constraints.txt.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# Nothing of the caller's Stripe and Prefect settings reaches a test or a benchmark; the demo looks after itself.
+WITHOUT_SETTINGS := env $(foreach name,$(filter STRIPE_% PREFECT_% PYTHONPATH,$(.VARIABLES)),-u $(name))
+
+.PHONY: help
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv with everything in it
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + ": set PYTHON, as in: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --group dev --editable .
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED) ## Orders become invoices, offline, on a Prefect server of its own (DEMO_ARGS=--keep leaves it up)
+	@$(BIN)/python examples/demo.py $(DEMO_ARGS)
+
+.PHONY: test
+test: $(INSTALLED) ## Run the tests
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure what a call costs
+	@for file in benchmarks/bench_*.py; do $(WITHOUT_SETTINGS) $(BIN)/python "$$file" || exit; done
+
+.PHONY: constraints
+constraints: $(INSTALLED) ## Write down the versions that are installed, after an upgrade in .venv
+	$(BIN)/python -m pip freeze --all --exclude-editable --exclude setuptools > constraints.txt
+
+.PHONY: clean
+clean: ## Remove what the others made
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,338 @@
+"""Orders from a CSV file, one row a line of an order: what is sound becomes an order, and what is not a reject.
+
+The columns are the fields of `InvoiceOrder` and of `OrderLine` by their own names, except that the order's own
+description is called `memo`, and that a correction of a line stands in its row as `corrected_description`,
+`corrected_quantity` and `corrected_unit_amount`. Rows with the same `external_id` are the lines of one order; what is
+said of the whole order stands in the first of them, and may be repeated in the others.
+
+The file is UTF-8 with commas, as spreadsheets save it. A cell that is blank is not given, and spaces around a value do
+not count. Amounts are whole minor units.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from prefect_stripe.flows.orders import InvoiceOrder, LineCorrection, OrderLine
+from prefect_stripe.money import exponent
+
+ORDER_COLUMNS: Final[Mapping[str, str]] = {
+    "memo" if name == "description" else name: name
+    for name in InvoiceOrder.model_fields
+    if name not in {"lines", "corrections"}
+}
+"""The columns that speak of a whole order, and the fields that they fill."""
+
+LINE_COLUMNS: Final[Mapping[str, str]] = {name: name for name in OrderLine.model_fields}
+"""The columns that speak of one line."""
+
+CORRECTION_COLUMNS: Final[Mapping[str, str]] = {
+    f"corrected_{name}": name for name in LineCorrection.model_fields if name != "line"
+}
+"""The columns that correct one line before the invoice is finalized."""
+
+COLUMNS: Final = (*ORDER_COLUMNS, *LINE_COLUMNS, *CORRECTION_COLUMNS)
+
+NEEDED: Final = (
+    ("external_id",),
+    ("currency",),
+    ("customer", "customer_external_id", "customer_email"),
+    ("unit_amount", "price"),
+)
+"""The columns without which no order can be read; of each group, one will do."""
+
+
+def _whole_numbers(model: type[BaseModel]) -> set[str]:
+    properties: dict[str, Any] = model.model_json_schema()["properties"]
+    return {name for name, schema in properties.items() if "'integer'" in str(schema)}
+
+
+_NUMBERS: Final = {
+    "": _whole_numbers(InvoiceOrder) | _whole_numbers(OrderLine),
+    "corrected_": _whole_numbers(LineCorrection),
+}
+_AMOUNTS: Final = {"unit_amount", "total"}
+
+
+class OrderFileError(ValueError):
+    """A file of which not even the rows can be told apart with certainty. Nothing of it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row, or the rows of an order, that cannot be used.
+
+    Attributes:
+        rows: Their numbers as a spreadsheet shows them: the header is row 1.
+        external_id: The order that they name; empty if they name none.
+        reason: What is wrong, for whoever made the file.
+    """
+
+    rows: tuple[int, ...]
+    external_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """What was read of a file: each of its rows is in an order or in a reject, and none is in both.
+
+    Attributes:
+        orders: The sound orders, as the file has them.
+        rows: The numbers of the rows that each of them is made of, by `external_id`.
+        rejects: What cannot be used, as the file has it.
+    """
+
+    orders: list[InvoiceOrder] = field(default_factory=list[InvoiceOrder])
+    rows: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    rejects: list[Reject] = field(default_factory=list[Reject])
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    number: int
+    cells: dict[str, str]
+    """The cells that are not blank, by column."""
+    problem: str | None = None
+
+
+class _Unsound(Exception):
+    """What is wrong with an order."""
+
+
+def read_orders(path: str | Path) -> OrderFile:
+    """Read the orders of a CSV file. A bad row costs the order that it belongs to, and no other.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The orders and the rejects. Rows that are wholly blank are neither.
+
+    Raises:
+        OSError: The file cannot be read.
+        OrderFileError: It is no CSV in UTF-8, or its header is not as it should be.
+
+    Example:
+        ```python
+        from prefect_stripe.flows.order_files import read_orders
+
+        file = read_orders("examples/orders.csv")
+        for reject in file.rejects:
+            print(reject.rows, reject.external_id, reject.reason)
+        ```
+    """
+    read = OrderFile()
+    groups: list[tuple[str, list[_Row]]] = []
+    by_id: dict[str, list[_Row]] = {}
+    for row in _rows(Path(path)):
+        external_id = row.cells.get("external_id", "")
+        if not external_id and groups and not any(name in row.cells for name in ORDER_COLUMNS):
+            # Nothing but a line: it can only be meant for the order above, which would be billed without it.
+            groups[-1][1].append(row)
+        elif external_id in by_id:
+            by_id[external_id].append(row)
+        else:
+            groups.append((external_id, [row]))
+            if external_id:
+                by_id[external_id] = groups[-1][1]
+    for external_id, rows in groups:
+        numbers = tuple(row.number for row in rows)
+        try:
+            order = _order(external_id, rows)
+        except _Unsound as unsound:
+            read.rejects.append(Reject(numbers, external_id, str(unsound)))
+        else:
+            read.orders.append(order)
+            read.rows[external_id] = numbers
+    return read
+
+
+# The file
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    """Tell the rows of a file apart, numbered as a spreadsheet numbers them."""
+    start = path.read_bytes()[:4096]
+    if start[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in start:
+        raise OrderFileError(f"{path.name} is not UTF-8 text: save it as 'CSV UTF-8'")
+    # What is not UTF-8 is carried along as it is, so that it costs only the row that it stands in.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        number, nothing = 1, list[str]()
+        try:
+            header = _header(path.name, next(reader, nothing))
+            for number, values in enumerate(reader, start=2):
+                if any(value.strip() for value in values):
+                    yield _row(number, header, values)
+        except csv.Error as error:
+            raise OrderFileError(
+                f"{path.name}: row {number + 1} (line {reader.line_num}) cannot be told from what follows it "
+                f"({error}): see that each quote is closed, and doubled inside a quoted value"
+            ) from error
+
+
+def _header(name: str, values: list[str]) -> list[str]:
+    header = [value.strip() for value in values]
+    if len(header) == 1 and (other := re.search(r"[;\t|]", header[0])):
+        raise OrderFileError(f"{name} separates its columns by {other[0]!r}: save it with commas")
+    if unknown := [column for column in header if column not in COLUMNS]:
+        raise OrderFileError(f"{name} has columns that are not known: {', '.join(map(_with_advice, unknown))}")
+    if twice := sorted({column for column in header if header.count(column) > 1}):
+        raise OrderFileError(f"{name} has a column twice: {', '.join(twice)}")
+    if missing := [" or ".join(group) for group in NEEDED if not set(group) & set(header)]:
+        raise OrderFileError(f"{name} lacks a column: {', '.join(missing)}")
+    return header
+
+
+def _with_advice(column: str) -> str:
+    close = difflib.get_close_matches(column.lower().replace(" ", "_"), COLUMNS, n=1)
+    return f"{_printable(column)!r}" + (f" (is {close[0]!r} meant?)" if close else "")
+
+
+def _row(number: int, header: list[str], values: list[str]) -> _Row:
+    cells = {column: value.strip() for column, value in zip(header, values, strict=False) if value.strip()}
+    problem = None
+    if len(values) != len(header):
+        problem = f"it has {len(values)} values, and the header names {len(header)} columns"
+    elif foreign := [column for column, value in cells.items() if _printable(value) != value]:
+        problem = f"{', '.join(foreign)} is not UTF-8: save the file as 'CSV UTF-8'"
+    return _Row(number, {column: _printable(value) for column, value in cells.items()}, problem)
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+# The orders
+
+
+def _order(external_id: str, rows: list[_Row]) -> InvoiceOrder:
+    """Make an order of its rows.
+
+    Raises:
+        _Unsound: With all that is wrong with it.
+    """
+    problems = [f"row {row.number}: {row.problem}" for row in rows if row.problem]
+    if not external_id:
+        problems.append("it has no external_id, by which an order is known and never invoiced twice")
+    for row in rows[1:]:
+        if external_id and "external_id" not in row.cells:
+            problems.append(f"row {row.number} has no external_id: if it is a line of {external_id}, say so in it")
+        elif contradiction := _contradiction(rows[0], row):
+            problems.append(contradiction)
+    currency = rows[0].cells.get("currency", "")
+    if not problems:
+        problems = [f"row {row.number}: {problem}" for row in rows for problem in _bad_numbers(row, currency)]
+    if problems:
+        raise _Unsound("; ".join(problems))
+    try:
+        return InvoiceOrder.model_validate(_given(rows))
+    except ValidationError as error:
+        raise _Unsound("; ".join(dict.fromkeys(_in_words(detail, rows) for detail in error.errors()))) from error
+
+
+def _contradiction(first: _Row, row: _Row) -> str | None:
+    for column in ORDER_COLUMNS:
+        here, there = row.cells.get(column), first.cells.get(column)
+        if here is not None and here != there:
+            said = f"row {first.number} {_shown(column, there)}" if there else f"row {first.number} says nothing of it"
+            return f"row {row.number} {_shown(column, here)}, and {said}: an order has one {column}"
+    return None
+
+
+def _shown(column: str, value: str) -> str:
+    return f"says another {column}" if _is_personal(column) else f"says {column} {value!r}"
+
+
+def _is_personal(column: str) -> bool:
+    return column in {"customer_email", "customer_name"}
+
+
+def _bad_numbers(row: _Row, currency: str) -> Iterator[str]:
+    for column, value in row.cells.items():
+        field_name = _field(column)
+        if _is_number(column) and not re.fullmatch(r"-?[0-9]{1,15}", value):
+            meaning = "a whole number" if field_name not in _AMOUNTS else _minor_units(currency)
+            yield f"{column} is {value!r}: write {meaning}"
+        elif field_name == "due_date" and not re.fullmatch(
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", value
+        ):
+            yield f"{column} is {value!r}: write a time with its zone, such as 2026-12-31T23:59:00Z"
+
+
+def _minor_units(currency: str) -> str:
+    code = currency.lower()
+    try:
+        digits = exponent(code)
+    except ValueError:
+        return "whole minor units, such as 1250 for 12.50 USD"
+    example = f"1250 for {1250 / 10**digits:.{digits}f} {code.upper()}"
+    return f"whole minor units, without a point or a comma: {example}"
+
+
+def _field(column: str) -> str:
+    return CORRECTION_COLUMNS.get(column) or LINE_COLUMNS.get(column) or ORDER_COLUMNS[column]
+
+
+def _is_number(column: str) -> bool:
+    kind = "corrected_" if column in CORRECTION_COLUMNS else ""
+    return _field(column) in _NUMBERS[kind]
+
+
+def _given(rows: list[_Row]) -> dict[str, Any]:
+    corrections = [
+        {"line": number, **correction}
+        for number, row in enumerate(rows, start=1)
+        if (correction := _values(row, CORRECTION_COLUMNS))
+    ]
+    lines = [_values(row, LINE_COLUMNS) for row in rows]
+    return {**_values(rows[0], ORDER_COLUMNS), "lines": lines, "corrections": corrections}
+
+
+def _values(row: _Row, columns: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: int(value) if _is_number(column) else value
+        for column, name in columns.items()
+        if (value := row.cells.get(column)) is not None
+    }
+
+
+# What is wrong with them
+
+
+def _in_words(detail: Any, rows: list[_Row]) -> str:
+    """Say what pydantic found, by the row and the column that it is about."""
+    where, column = _place(detail["loc"], rows)
+    wrong = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "string_pattern_mismatch":
+        wrong = "it is not an e-mail address" if column == "customer_email" else "it is not an id of Stripe's"
+    elif detail["type"] == "missing":
+        wrong = "it is not given"
+    if column is None:
+        return where + wrong
+    value = detail["input"]
+    shown = "" if _is_personal(column) or isinstance(value, dict) else f" is {value!r}"
+    return f"{where}{column}{shown}: {wrong[:1].lower()}{wrong[1:]}"
+
+
+def _place(loc: tuple[int | str, ...], rows: list[_Row]) -> tuple[str, str | None]:
+    """Find the row and the column of a place in the order."""
+    match loc:
+        case ("lines", int(index), *rest):
+            return f"row {rows[index].number}: ", str(rest[0]) if rest else None
+        case ("corrections", int(index), *rest):
+            corrected = [row for row in rows if _values(row, CORRECTION_COLUMNS)]
+            return f"row {corrected[index].number}: ", f"corrected_{rest[0]}" if rest else None
+        case (str(name), *_):
+            return "", "memo" if name == "description" else name
+        case _:
+            return "", None
