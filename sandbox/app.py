@@ -81,6 +81,7 @@ class Application:
     search_lag: float = 0.0
     """Seconds of the sandbox's clock until search sees what was written."""
     exchanges: int = 0
+    resets: int = 0
 
     def reset(self) -> None:
         """Forget everything: objects, keys, ledger, faults, clock, limits."""
@@ -91,6 +92,7 @@ class Application:
         self.limiter.clear()
         self.latency = self.search_lag = 0.0
         self.exchanges = 0
+        self.resets += 1
 
     def catch_up(self, *accounts: Account) -> None:
         """Let happen what is due by now, of these accounts or of all."""
@@ -126,6 +128,7 @@ class Application:
     async def serve(self, request: Request, connection: Connection) -> None:
         """Answer one request, faults and all."""
         self.exchanges += 1
+        resets = self.resets
         answer = Answer(request, self.exchanges, request_id())
         found = match(request.method, request.path)
         if found is not None:
@@ -134,6 +137,9 @@ class Application:
         lost = fault is not None and fault.kind in ("reset", "close", "hang", "html")
         if not (lost and fault is not None and fault.when == "before"):
             await self._work(answer, fault)
+        if resets != self.resets:  # what it belonged to is forgotten: it must not show in what came after
+            connection.reset()
+            return
         self._record(answer, fault, lost)
         await _tell(connection, self._reply(answer), fault)
 
@@ -145,8 +151,11 @@ class Application:
             if answer.original is None:
                 context = self._prepare(answer)
                 wait = fault.seconds if fault is not None and fault.kind == "delay" else self.latency
+                resets = self.resets
                 if wait:
                     await asyncio.sleep(wait)
+                if resets != self.resets:
+                    return
                 self._execute(answer, context, fault)
         except Refusal as refusal:
             answer.refuse(refusal)

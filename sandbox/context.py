@@ -177,7 +177,5 @@ class Context:
 WITHOUT_MODE = frozenset({"balance_transaction", "item", "refund"})
 PREVIEWS_SEEN_BY = frozenset({"retrieve_invoice", "list_invoice_line_items"})
 SEARCHABLE = frozenset({"charge", "customer", "invoice", "payment_intent", "price", "product"})
-NOT_EVENTS = frozenset(
-    {"invoiceitem.updated", "payment_intent.updated", "payment_method.deleted", "line_item.updated"},
-)
+NOT_EVENTS = frozenset({"balance_transaction.created", "invoiceitem.updated", "payment_intent.updated"})
 """Effects of which Stripe makes no event: it has no `payment_intent.updated` [SIM], nor an invoice item's [SDK]."""

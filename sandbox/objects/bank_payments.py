@@ -248,7 +248,7 @@ def fund_customer_cash_balance(ctx: Context) -> Row:
     ctx.change(customer, _cash={**customer.get("_cash", {}), currency: _cash(customer, currency) + amount})
     transfer = {"type": "us_bank_transfer", "reference": params.get("reference")}
     row = _transaction(ctx, customer, currency, amount, funded={"bank_transfer": transfer})
-    ctx.record("cash_balance.funds_available", row, amount)
+    ctx.record("customer_cash_balance_transaction.created", row, amount)
     if customer.get("_reconciliation", "automatic") == "automatic":
         for intent in ctx.select("payment_intent", "customer", customer["id"]):
             waiting = intent["status"] == "requires_action" and intent.get("_remaining")

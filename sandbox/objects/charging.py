@@ -37,11 +37,13 @@ def check_amount(amount: int, currency: str, param: str = "amount") -> None:
         )
     if amount < minimum(currency):
         raise bad_request(
-            f"Amount must be at least {shown(minimum(currency), currency)}", code="amount_too_small", param=param
+            f"Amount must be at least {shown(minimum(currency), currency)} {currency}",
+            code="amount_too_small",
+            param=param,
         )
     if amount > MAXIMUM:
         raise bad_request(
-            f"Amount must be no more than {shown(MAXIMUM, currency)}", code="amount_too_large", param=param
+            f"Amount must be no more than {shown(MAXIMUM, currency)} {currency}", code="amount_too_large", param=param
         )
     step = chargeable(amount, currency)
     if step is not None:
@@ -49,8 +51,9 @@ def check_amount(amount: int, currency: str, param: str = "amount") -> None:
 
 
 def shown(amount: int, currency: str) -> str:
+    """An amount as Stripe writes it in messages."""
     sign = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}.get(currency, "")
-    return f"{sign}{Decimal(amount).scaleb(-exponent(currency)):,} {currency}"
+    return f"{sign}{Decimal(amount).scaleb(-exponent(currency)):,}"
 
 
 def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:

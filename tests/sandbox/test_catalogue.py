@@ -1,0 +1,213 @@
+"""Products, prices, payment links, previews and subscriptions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import stripe
+
+from prefect_stripe.sandbox import Sandbox
+
+
+def price(http: httpx.Client, **form: Any) -> dict[str, Any]:
+    body = {"currency": "usd", "unit_amount": "1000", "product_data[name]": "Tea", **form}
+    answer = http.post("/v1/prices", data=body)
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def test_a_product_with_prices_is_archived_not_deleted(http: httpx.Client) -> None:
+    made = price(http)
+    answer = http.delete(f"/v1/products/{made['product']}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("This product cannot be deleted")
+    assert http.post(f"/v1/products/{made['product']}", data={"active": "false"}).json()["active"] is False
+    bare = http.post("/v1/products", data={"name": "Bare", "id": "sku-1"}).json()["id"]
+    assert bare == "sku-1"
+    again = http.post("/v1/products", data={"name": "Bare", "id": "sku-1"}).json()["error"]
+    assert (again["code"], again["param"]) == ("resource_already_exists", "id")
+    assert http.delete("/v1/products/sku-1").json() == {"id": "sku-1", "object": "product", "deleted": True}
+    assert http.get("/v1/products/sku-1").status_code == 404
+
+
+def test_a_lookup_key_is_one_prices_alone(http: httpx.Client) -> None:
+    old = price(http, lookup_key="tea")
+    answer = http.post(
+        "/v1/prices", data={"currency": "usd", "unit_amount": "2", "product": old["product"], "lookup_key": "tea"}
+    )
+    assert answer.json()["error"]["code"] == "resource_already_exists"
+    new = price(http, lookup_key="tea", transfer_lookup_key="true")
+    found = http.get("/v1/prices", params={"lookup_keys[]": "tea"}).json()["data"]
+    assert [one["id"] for one in found] == [new["id"]]
+    assert http.get(f"/v1/prices/{old['id']}").json()["lookup_key"] is None
+
+
+@pytest.mark.parametrize(
+    ("form", "param"),
+    [
+        ({"unit_amount": "1", "unit_amount_decimal": "1"}, "unit_amount"),
+        ({}, "unit_amount"),
+        ({"unit_amount": "-1"}, "unit_amount"),
+        ({"unit_amount": "1", "product": "prod_none"}, "product"),
+    ],
+)
+def test_prices_that_are_refused(http: httpx.Client, form: dict[str, str], param: str) -> None:
+    product = {} if "product" in form else {"product_data[name]": "Tea"}
+    answer = http.post("/v1/prices", data={"currency": "usd", **product, **form})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_a_prices_amount_cannot_change(http: httpx.Client) -> None:
+    made = price(http)
+    error = http.post(f"/v1/prices/{made['id']}", data={"unit_amount": "2"}).json()["error"]
+    assert error["code"] == "parameter_unknown"
+
+
+def test_only_active_prices_are_listed_unless_asked_for(http: httpx.Client) -> None:
+    kept, archived = price(http), price(http)
+    http.post(f"/v1/prices/{archived['id']}", data={"active": "false"})
+    assert [one["id"] for one in http.get("/v1/prices").json()["data"]] == [kept["id"]]
+    assert [one["id"] for one in http.get("/v1/prices?active=false").json()["data"]] == [archived["id"]]
+
+
+def test_fractions_of_a_cent(http: httpx.Client) -> None:
+    made = http.post(
+        "/v1/prices", data={"currency": "usd", "unit_amount_decimal": "0.10", "product_data[name]": "Call"}
+    ).json()
+    assert (made["unit_amount"], made["unit_amount_decimal"]) == (None, "0.1")
+
+
+def test_amounts_given_inline_show_in_no_list(http: httpx.Client, customer: str) -> None:
+    http.post("/v1/invoiceitems", data={"customer": customer, "amount": 1, "currency": "usd"})
+    for name in ("prices?active=false", "prices", "products"):
+        assert http.get(f"/v1/{name}").json()["data"] == []
+
+
+def test_payment_links(http: httpx.Client, sdk: stripe.StripeClient) -> None:
+    tea, cake = price(http)["id"], price(http, unit_amount="300")["id"]
+    link = sdk.v1.payment_links.create(
+        {"line_items": [{"price": tea, "quantity": 2}, {"price": cake, "quantity": 1}], "metadata": {"a": "b"}}
+    )
+    assert link.url.startswith("https://buy.stripe.com/test_")
+    assert "line_items" not in link.to_dict()  # not there unless expanded
+    items = sdk.v1.payment_links.line_items.list(link.id).data
+    assert [(item.quantity, item.amount_total) for item in items] == [(2, 2000), (1, 300)]
+    sdk.v1.payment_links.update(link.id, {"active": False, "line_items": [{"id": items[0].id, "quantity": 3}]})
+    read = sdk.v1.payment_links.retrieve(link.id, {"expand": ["line_items"]})
+    assert read.active is False
+    assert read.line_items is not None
+    assert [item.amount_total for item in read.line_items.data] == [3000, 300]
+    assert sdk.v1.payment_links.list({"active": True}).data == []
+
+
+@pytest.mark.parametrize(
+    ("form", "param"),
+    [
+        ({}, "line_items"),
+        ({"line_items[0][price]": "T"}, "line_items[0][quantity]"),
+        ({"line_items[0][quantity]": "1"}, "line_items[0][price]"),
+        ({"line_items[0][price]": "price_none", "line_items[0][quantity]": "1"}, "line_items[0][price]"),
+        ({f"line_items[{n}][{k}]": v for n in range(21) for k, v in (("price", "T"), ("quantity", "1"))}, "line_items"),
+    ],
+)
+def test_payment_links_that_are_refused(http: httpx.Client, form: dict[str, str], param: str) -> None:
+    tea = price(http)["id"]
+    answer = http.post("/v1/payment_links", data={k: tea if v == "T" else v for k, v in form.items()})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_a_customer_alone_has_no_preview(http: httpx.Client, customer: str) -> None:
+    answer = http.post("/v1/invoices/create_preview", data={"customer": customer})
+    assert answer.status_code == 400
+    assert "`subscription_details[items]`" in answer.json()["error"]["message"]
+
+
+def test_a_preview_changes_nothing_and_can_be_looked_at_for_three_days(
+    http: httpx.Client, sandbox: Sandbox, customer: str
+) -> None:
+    tea = price(http)["id"]
+    http.post("/v1/invoiceitems", data={"customer": customer, "amount": 70, "currency": "usd"})
+    effects = len(sandbox.ledger.effects)
+    form = {
+        "customer": customer,
+        "invoice_items[0][price]": tea,
+        "invoice_items[0][quantity]": "3",
+        "invoice_items[1][unit_amount]": "50",
+        "invoice_items[1][currency]": "usd",
+    }
+    preview = http.post("/v1/invoices/create_preview", data=form).json()
+    assert preview["id"].startswith("upcoming_in_")
+    assert [line["amount"] for line in preview["lines"]["data"]] == [3000, 50, 70]  # what is pending is on it too
+    assert (preview["total"], preview["status"]) == (3120, "draft")
+    assert len(sandbox.ledger.effects) == effects
+    assert http.get("/v1/invoices").json()["data"] == []
+    lines = f"/v1/invoices/{preview['id']}/lines"
+    assert len(http.get(lines).json()["data"]) == 3
+    assert http.post(f"/v1/invoices/{preview['id']}/finalize").status_code == 404
+    pending = http.get("/v1/invoiceitems", params={"pending": "true"}).json()["data"][0]["id"]
+    http.post(f"/v1/invoiceitems/{pending}", data={"amount": 71})
+    assert http.get(lines).json()["data"][2]["amount"] == 70
+    sandbox.clock.advance(timedelta(hours=73))
+    assert http.get(lines).status_code == 404
+
+
+def test_a_subscription_is_previewed_and_listed(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:
+    monthly = price(http, unit_amount="5000", **{"recurring[interval]": "month"})["id"]
+    made = sandbox.seed("subscription", customer=customer, price=monthly, quantity=2)
+    assert [one["id"] for one in http.get(f"/v1/subscriptions?customer={customer}").json()["data"]] == [made["id"]]
+    preview = http.post("/v1/invoices/create_preview", data={"subscription": made["id"]}).json()
+    (line,) = preview["lines"]["data"]
+    assert (line["amount"], line["parent"]["type"]) == (10000, "subscription_item_details")
+    assert preview["parent"]["subscription_details"]["subscription"] == made["id"]
+    item = made["items"]["data"][0]["id"]
+    changed = {
+        "subscription": made["id"],
+        "subscription_details[items][0][id]": item,
+        "subscription_details[items][0][quantity]": "5",
+    }
+    assert http.post("/v1/invoices/create_preview", data=changed).json()["total"] == 25000
+
+
+def test_a_subscription_that_ends_has_nothing_upcoming(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:
+    monthly = price(http, **{"recurring[interval]": "month"})["id"]
+    made = sandbox.seed("subscription", customer=customer, price=monthly, status="canceled")
+    answer = http.post("/v1/invoices/create_preview", data={"subscription": made["id"]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "invoice_upcoming_none")
+    assert http.get("/v1/subscriptions").json()["data"] == []
+    assert len(http.get("/v1/subscriptions?status=all").json()["data"]) == 1
+
+
+def test_an_invoice_that_advances_does_so_behind_your_back(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:
+    invoice = http.post("/v1/invoices", data={"customer": customer, "currency": "usd", "auto_advance": "true"}).json()
+    assert invoice["automatically_finalizes_at"] == invoice["created"] + 3601
+    assert invoice["next_payment_attempt"] == invoice["created"] + 3600
+    http.post(
+        "/v1/invoiceitems", data={"customer": customer, "invoice": invoice["id"], "amount": 5000, "currency": "usd"}
+    )
+    kept = http.post("/v1/invoices", data={"customer": customer, "currency": "usd", "auto_advance": "true"}).json()[
+        "id"
+    ]
+    stopped = http.post(f"/v1/invoices/{kept}", data={"auto_advance": "false"}).json()
+    assert (stopped["automatically_finalizes_at"], stopped["next_payment_attempt"]) == (None, None)
+    sandbox.clock.advance(3602)
+    assert http.get(f"/v1/invoices/{invoice['id']}").json()["status"] == "paid"
+    assert http.get(f"/v1/invoices/{kept}").json()["status"] == "draft"
+    (charged,) = sandbox.ledger.select("charge.succeeded")
+    assert (charged.operation, charged.request_id) == ("automatic", "")
+
+
+def test_events_tell_what_happened(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:
+    invoice = http.post("/v1/invoices", data={"customer": customer, "currency": "usd"}).json()["id"]
+    http.post(f"/v1/invoices/{invoice}/finalize")
+    events = http.get("/v1/events", params={"types[0]": "invoice.created", "types[1]": "invoice.finalized"}).json()[
+        "data"
+    ]
+    assert [event["type"] for event in events] == ["invoice.finalized", "invoice.created"]
+    assert [event["data"]["object"]["status"] for event in events] == ["open", "draft"]
+    request = sandbox.ledger.requests("finalize_invoice")[0].request_id
+    assert events[0]["request"]["id"] == request
+    assert http.get(f"/v1/events/{events[0]['id']}").json() == events[0]
