@@ -14,7 +14,7 @@ StripeObject = dict[str, Any]
 Steps = Generator[Step | Note, Reply | None, None]
 Look = Callable[[StripeObject | None], Process[StripeObject | None]]
 
-MOST_GENERATIONS: Final = 10
+MOST_GENERATIONS: Final = 50
 """How often a write begins anew, since what its stored answers speak of has died, before a person should look."""
 
 
@@ -82,6 +82,7 @@ class Business:
             CardError: The payment was declined, now or as a stored answer has it.
             StripeError: It failed, and was seen not to hold.
         """
+        refusal: StripeError | None = None
         for generation in range(MOST_GENERATIONS):
             key = business_write_key(self.account, self.key, operation, (*ids, *about), slot, generation)
             try:
@@ -96,7 +97,9 @@ class Business:
                 stale = error.replayed or (renews and isinstance(error, IdempotencyError))
                 if not stale:
                     raise
+                refusal = error
                 continue
+            refusal = None
             data = self._taken(reply)
             assert reply is not None
             if not reply.replayed:
@@ -105,6 +108,8 @@ class Business:
             seen = yield from look(data)
             if seen is not None:
                 return seen
+        if refusal is not None:
+            raise refusal
         raise Rejected(f"{label}: begun {MOST_GENERATIONS} times within a day, and what it made is gone each time")
 
     def ago(self, days: int) -> int:

@@ -5,6 +5,7 @@ Stripe pages: "Pay an invoice", "Void an invoice", "Mark an invoice as uncollect
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from prefect_stripe.client import CardError
@@ -44,6 +45,9 @@ class Settling:
             return (yield from self._pay())
         if wanted == "wait":
             return "done", None
+        under_way, _ = yield from self._attempts()
+        if under_way is not None and under_way[0] == "processing":
+            return under_way
         yield from self._act(wanted)
         return self._end_of_paid() if wanted == "paid_out_of_band" else ("done", None)
 
@@ -69,7 +73,7 @@ class Settling:
         if wanted in {"mark_uncollectible", "void"}:
             return "rejected", f"it was paid before it could be made {_ACTIONS[wanted][1]}"
         elsewhere = invoice.get("amount_paid_off_stripe") or 0
-        if wanted == "paid_out_of_band" and elsewhere != invoice["total"]:
+        if wanted == "paid_out_of_band" and elsewhere < invoice["amount_paid"]:
             return "rejected", "it was paid through Stripe, and the order says that it was paid elsewhere"
         if wanted == "pay" and elsewhere:
             return "rejected", "it was paid outside Stripe, and the order says to charge a payment method"
@@ -95,44 +99,53 @@ class Settling:
 
     def _pay(self) -> Process[End]:
         """Charge while attempts are left; a charge that failed at Stripe is an attempt, whoever made it."""
-        made, reason = 0, None
+        made, taken, final, reason = 0, False, False, None
         while True:
-            busy, failed = yield from self._attempts()
-            made = max(made, len(failed))
-            reason = reason or (failure_reason(failed[0]) if failed else None)
-            if busy is not None:
-                return busy
-            if made >= self.order.max_payment_attempts:
+            under_way, failed = yield from self._attempts()
+            if under_way is not None:
+                return under_way
+            if taken and len(failed) <= made:
+                return "processing", "Stripe took the payment, and it has not arrived yet"
+            made, taken = max(made, len(failed)), False
+            if failed:
+                reason, final = failure_reason(failed[0]), final or _is_final(failed[0].get("outcome"))
+            if final or made >= self.order.max_payment_attempts:
                 return (yield from self._declined(reason))
             try:
                 yield from self._charge(attempt=made + 1)
             except CardError as error:
-                reason, made = decline_reason(error), made + 1
+                reason, final, made = decline_reason(error), _is_final(error.error), made + 1
                 yield Note(f"declined: {reason}")
-                if error.code in ACTION_CODES:
+                if error.code in ACTION_CODES and not error.replayed:
                     yield from self.work.reread()
-                    return "requires_action", reason
-                if error.error.get("advice_code") == "do_not_try_again":
-                    return (yield from self._declined(reason))
+                    return _UNDER_WAY["requires_action"]
                 continue
             if self.work.invoice["status"] == "paid":
                 return self._end_of_paid()
-            busy, _ = yield from self._attempts()
-            return busy or ("processing", "Stripe took the payment, and it has not arrived yet")
+            taken = True
 
     def _charge(self, attempt: int) -> Steps:
+        """Try to charge, unless this attempt is seen to have been made: it succeeded, failed, or is under way."""
         params: dict[str, Any] = {}
         if self.order.payment_method:
             if self._attached is None:
                 customer = str(self.work.customer)
                 self._attached = yield from attached(self.business, self.order.payment_method, customer)
             params["payment_method"] = self._attached
+
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            invoice = yield from self.work.reread()
+            if invoice["status"] != "open":
+                return invoice
+            under_way, failed = yield from self._attempts()
+            return invoice if under_way is not None or len(failed) >= attempt else None
+
         self.work.invoice = yield from self.business.write(
             self.work.label("pay"),
             "pay_invoice",
             self.work.invoice["id"],
             slot=f"pay-{attempt}",
-            look=self.work.holds(lambda invoice: invoice["status"] == "paid"),
+            look=look,
             params=params,
         )
 
@@ -149,8 +162,10 @@ class Settling:
             intent = payment["payment"].get("payment_intent")
             if not isinstance(intent, dict):
                 continue
-            if intent["status"] in _UNDER_WAY:
+            if payment["status"] == "open" and intent["status"] in _UNDER_WAY:
                 return _UNDER_WAY[intent["status"]], failed
+            if not intent.get("latest_charge"):
+                continue
             charges = yield from self.business.read(
                 self.work.label("read the charges of"), "list_charges", params={"payment_intent": intent["id"]}
             )
@@ -185,6 +200,13 @@ _ACTIONS: Final[dict[str, tuple[str, str, dict[str, Any], str]]] = {
 
 _UNDER_WAY: Final[dict[str, End]] = {
     "processing": ("processing", "the payment is being processed by the bank"),
+    "succeeded": ("processing", "the payment succeeded, and Stripe has not marked the invoice as paid yet"),
     "requires_action": ("requires_action", "the customer must authenticate the payment (3-D Secure)"),
     "requires_capture": ("processing", "the payment is authorised and not captured"),
 }
+"""What a payment is on its way to, by the status of its PaymentIntent."""
+
+
+def _is_final(said: Mapping[str, Any] | None) -> bool:
+    """Say whether the issuer advises against another try: the error of a decline says so, and its charge's outcome."""
+    return (said or {}).get("advice_code") == "do_not_try_again"

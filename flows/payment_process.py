@@ -274,8 +274,8 @@ class PaymentWork:
                 self._label("apply the customer's balance to"),
                 "apply_payment_intent_customer_balance",
                 self.intent["id"],
-                # Funds may have come since: another day is another try.
-                slot=f"balance-{self.business.now.date().isoformat()}",
+                # Funds may have come since: another minute is another try, and a PaymentIntent takes them once.
+                slot=f"balance-{self.business.now.isoformat(timespec='minutes')}",
                 look=self._holds("processing", "succeeded"),
             )
         except InvalidRequestError as error:

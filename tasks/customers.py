@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prefect_stripe.params import (
         CustomerCreateParams,
         CustomerDeleteParams,
+        CustomerFundCashBalanceParams,
         CustomerListParams,
         CustomerRetrieveParams,
         CustomerSearchParams,
@@ -37,8 +38,8 @@ def create_customer(
 
     Args:
         credentials: As whom.
-        expand: Fields to expand, such as `sources`.
-        idempotency_key: Who this write is; by default it is named by the run and by `slot` or the parameters.
+        expand: Fields to expand.
+        idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
         slot: What tells this write from others of the same operation in the run.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `email`, `name`, `metadata`; `balance` in minor units.
@@ -47,7 +48,7 @@ def create_customer(
         The customer.
 
     Raises:
-        ParameterError: A parameter that Stripe does not know or of the wrong type; nothing was sent.
+        ParameterError: A parameter that Stripe does not know, or of the wrong type; nothing was sent.
         StripeError: Stripe refused, failed, or could not be reached.
 
     Example:
@@ -57,9 +58,9 @@ def create_customer(
         from prefect_stripe.tasks import create_customer
 
         @flow
-        def new_customer(credentials: StripeCredentials) -> str:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")
-            return customer["id"]
+        def try_create_customer(credentials: StripeCredentials) -> str:
+            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            return customer
         ```
     """
     return one(
@@ -85,21 +86,21 @@ def retrieve_customer(
 ) -> Wanted[StripeObject]:
     """Retrieve a customer. Stripe page: "Retrieve a customer".
 
-    A deleted customer is answered as `{"id": …, "object": "customer", "deleted": true}`.
+    A deleted customer is still answered, as `{"id": …, "object": "customer", "deleted": true}`.
 
     Args:
         credentials: As whom.
-        customer: Its id (`cus_…`).
+        customer: Id of the customer (`cus_…`).
         expand: Fields to expand.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
-        **params: None: Stripe takes no other parameters here.
+        **params: None: Stripe takes no others here.
 
     Returns:
         The customer.
 
     Raises:
-        ParameterError: The id is empty or malformed; nothing was sent.
-        InvalidRequestError: There is no such customer (`resource_missing`).
+        ParameterError: An id or a parameter that Stripe cannot mean; nothing was sent.
+        StripeError: Stripe refused, failed, or could not be reached.
 
     Example:
         ```python
@@ -108,12 +109,107 @@ def retrieve_customer(
         from prefect_stripe.tasks import create_customer, retrieve_customer
 
         @flow
-        def name_of_customer(credentials: StripeCredentials) -> str:
-            created = create_customer(credentials, name="Jenny Rosen")
-            return retrieve_customer(credentials, created["id"])["name"]
+        def try_retrieve_customer(credentials: StripeCredentials) -> str:
+            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            return retrieve_customer(credentials, customer)["name"]
         ```
     """
     return one(credentials, "retrieve_customer", (customer,), params, expand=expand, stripe_account=stripe_account)
+
+
+@stripe_task
+def update_customer(
+    credentials: StripeCredentials,
+    customer: str,
+    *,
+    expand: Sequence[str] = (),
+    idempotency_key: str | None = None,
+    slot: str | None = None,
+    stripe_account: str | None = None,
+    **params: Unpack[CustomerUpdateParams],
+) -> Wanted[StripeObject]:
+    """Update a customer. Stripe page: "Update a customer".
+
+    What is not given stays as it is; hashes such as `metadata` are merged, lists are replaced, and `''` clears a field.
+
+    Args:
+        credentials: As whom.
+        customer: Id of the customer (`cus_…`).
+        expand: Fields to expand.
+        idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
+        slot: What tells this write from others of the same operation in the run.
+        stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
+        **params: Stripe's parameters, such as `name`, `invoice_settings`, `metadata`; `balance` in minor units.
+
+    Returns:
+        The customer.
+
+    Raises:
+        ParameterError: An id or a parameter that Stripe cannot mean; nothing was sent.
+        StripeError: Stripe refused, failed, or could not be reached.
+
+    Example:
+        ```python
+        from prefect import flow
+        from prefect_stripe import StripeCredentials
+        from prefect_stripe.tasks import create_customer, update_customer
+
+        @flow
+        def try_update_customer(credentials: StripeCredentials) -> str:
+            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            return update_customer(credentials, customer, name="Jenny Miller")["name"]
+        ```
+    """
+    return one(
+        credentials,
+        "update_customer",
+        (customer,),
+        params,
+        expand=expand,
+        idempotency_key=idempotency_key,
+        slot=slot,
+        stripe_account=stripe_account,
+    )
+
+
+@stripe_task
+def delete_customer(
+    credentials: StripeCredentials,
+    customer: str,
+    *,
+    stripe_account: str | None = None,
+    **params: Unpack[CustomerDeleteParams],
+) -> Wanted[StripeObject]:
+    """Delete a customer. Stripe page: "Delete a customer".
+
+    This cannot be undone, and cancels the customer's subscriptions at once.
+
+    Args:
+        credentials: As whom.
+        customer: Id of the customer (`cus_…`).
+        stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
+        **params: None: Stripe takes no others here.
+
+    Returns:
+        A stub: `id`, `object` and `deleted`.
+
+    Raises:
+        ParameterError: An id or a parameter that Stripe cannot mean; nothing was sent.
+        StripeError: Stripe refused, failed, or could not be reached.
+
+    Example:
+        ```python
+        from prefect import flow
+        from prefect_stripe import StripeCredentials
+        from prefect_stripe.tasks import create_customer, delete_customer
+
+        @flow
+        def try_delete_customer(credentials: StripeCredentials) -> bool:
+            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            return delete_customer(credentials, customer)["deleted"]
+        ```
+    """
+    return one(credentials, "delete_customer", (customer,), params, stripe_account=stripe_account)
 
 
 @stripe_task
@@ -129,17 +225,17 @@ def list_customers(
 
     Args:
         credentials: As whom.
-        expand: Fields to expand, such as `data.sources`.
+        expand: Fields to expand; in a list they begin with `data.`.
         max_items: How many at the most; None for all.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
-        **params: Stripe's filters: `email` (case-sensitive), `created` (aware datetimes or Unix seconds, or a range such
-            as `{"gte": …}`); `limit` is the page size, 100 unless it says less.
+        **params: Stripe's filters: `email` (compared case by case), `created` (a moment, or a range such as `{"gte":
+            …}`); `limit` is the page size, 100 unless it says less.
 
     Returns:
-        The customers.
+        All that were found, each as Stripe sent it.
 
     Raises:
-        ParameterError: A filter that Stripe does not know or of the wrong type; nothing was sent.
+        ParameterError: A parameter that Stripe does not know, or of the wrong type; nothing was sent.
         StripeError: Stripe refused, failed, or could not be reached.
 
     Example:
@@ -149,8 +245,8 @@ def list_customers(
         from prefect_stripe.tasks import create_customer, list_customers
 
         @flow
-        def customers_of(credentials: StripeCredentials) -> int:
-            create_customer(credentials, email="jenny@example.com")
+        def try_list_customers(credentials: StripeCredentials) -> int:
+            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
             return len(list_customers(credentials, email="jenny@example.com"))
         ```
     """
@@ -159,6 +255,122 @@ def list_customers(
     )
 
 
+@stripe_task
+def search_customers(
+    credentials: StripeCredentials,
+    *,
+    query: str,
+    expand: Sequence[str] = (),
+    max_items: int | None = None,
+    stripe_account: str | None = None,
+    **params: Unpack[CustomerSearchParams],
+) -> Wanted[list[StripeObject]]:
+    """Search customers, every page. Stripe page: "Search customers".
+
+    Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
+    not searched.
+
+    Args:
+        credentials: As whom.
+        query: Search query, such as `email:'jenny@example.com'`; AND and OR do not mix.
+        expand: Fields to expand; in a list they begin with `data.`.
+        max_items: How many at the most; None for all.
+        stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
+        **params: `limit` is the page size, 100 unless it says less.
+
+    Returns:
+        All that were found, each as Stripe sent it.
+
+    Raises:
+        ParameterError: A parameter that Stripe does not know, or of the wrong type; nothing was sent.
+        StripeError: Stripe refused, failed, or could not be reached.
+
+    Example:
+        ```python
+        from prefect import flow
+        from prefect_stripe import StripeCredentials
+        from prefect_stripe.tasks import search_customers
+
+        @flow
+        def try_search_customers(credentials: StripeCredentials) -> int:
+            return len(search_customers(credentials, query="email:'jenny@example.com'"))
+        ```
+    """
+    return many(
+        credentials,
+        "search_customers",
+        (),
+        {"query": query, **params},
+        expand=expand,
+        max_items=max_items,
+        stripe_account=stripe_account,
+    )
+
+
+@stripe_task
+def fund_customer_cash_balance(
+    credentials: StripeCredentials,
+    customer: str,
+    *,
+    amount: int,
+    currency: str,
+    expand: Sequence[str] = (),
+    idempotency_key: str | None = None,
+    slot: str | None = None,
+    stripe_account: str | None = None,
+    **params: Unpack[CustomerFundCashBalanceParams],
+) -> Wanted[StripeObject]:
+    """Put money into a customer's cash balance, as a bank transfer would; in test mode only.
+
+    Stripe page: "Fund a test mode cash balance".
+
+    Args:
+        credentials: As whom.
+        customer: Id of the customer (`cus_…`).
+        amount: Minor units.
+        currency: Three-letter code, lower case.
+        expand: Fields to expand.
+        idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
+        slot: What tells this write from others of the same operation in the run.
+        stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
+        **params: Stripe's parameters: `reference`, as a transfer's text.
+
+    Returns:
+        The cash balance transaction.
+
+    Raises:
+        ParameterError: An id or a parameter that Stripe cannot mean; nothing was sent.
+        StripeError: Stripe refused, failed, or could not be reached.
+
+    Example:
+        ```python
+        from prefect import flow
+        from prefect_stripe import StripeCredentials
+        from prefect_stripe.tasks import create_customer, fund_customer_cash_balance
+
+        @flow
+        def try_fund_customer_cash_balance(credentials: StripeCredentials) -> str:
+            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            fund_customer_cash_balance(credentials, customer, amount=5000, currency="usd")
+            return customer
+        ```
+    """
+    return one(
+        credentials,
+        "fund_customer_cash_balance",
+        (customer,),
+        {"amount": amount, "currency": currency, **params},
+        expand=expand,
+        idempotency_key=idempotency_key,
+        slot=slot,
+        stripe_account=stripe_account,
+    )
+
+
 acreate_customer = async_twin(create_customer)
 aretrieve_customer = async_twin(retrieve_customer)
+aupdate_customer = async_twin(update_customer)
+adelete_customer = async_twin(delete_customer)
 alist_customers = async_twin(list_customers)
+asearch_customers = async_twin(search_customers)
+afund_customer_cash_balance = async_twin(fund_customer_cash_balance)

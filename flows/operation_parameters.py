@@ -1,0 +1,101 @@
+"""Parameters as an operator writes them in a form: rows of Stripe's own bracketed names and plain text.
+
+Stripe page: "API reference", where each parameter has its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefect_stripe.client import ParameterError
+from prefect_stripe.schema import Shape, parameters
+
+_NAME = re.compile(r"^[^\[\]]+(\[[^\[\]]+\])*$")
+
+
+class OperationParameter(BaseModel):
+    """One parameter of an operation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        title="Name",
+        description="Stripe's name, with brackets for what is inside: email, metadata[order], lines[0][quantity].",
+    )
+    value: str = Field(
+        title="Value",
+        description="Plain text. Amounts in minor units (1250), true or false, times as Unix seconds. Empty clears.",
+    )
+
+
+def typed_parameters(operation: str, rows: Sequence[OperationParameter]) -> dict[str, Any]:
+    """Turn rows into the parameters of an operation, each of the type that Stripe gives it.
+
+    Args:
+        operation: Name of the operation.
+        rows: Names and values; lists are numbered from 0 without gaps.
+
+    Raises:
+        ParameterError: A name that is malformed, given twice, or both a value and a hash.
+
+    Example:
+        >>> typed_parameters("create_price", [OperationParameter(name="unit_amount", value="1250")])
+        {'unit_amount': 1250}
+    """
+    tree: dict[str, Any] = {}
+    for row in rows:
+        if not _NAME.match(row.name):
+            raise ParameterError(
+                f"{row.name!r} is not a parameter's name: write such as metadata[order]", operation=operation
+            )
+        *path, last = re.findall(r"[^\[\]]+", row.name)
+        place = tree
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise ParameterError(
+                    f"{row.name} is inside a parameter that has a value of its own", operation=operation
+                )
+        if last in place:
+            raise ParameterError(f"{row.name} is given twice", operation=operation)
+        place[last] = row.value
+    return _typed_fields(tree, parameters(operation))
+
+
+def _typed_fields(tree: Mapping[str, Any], fields: Mapping[str, Shape]) -> dict[str, Any]:
+    return {name: _typed(value, fields[name]) if name in fields else value for name, value in tree.items()}
+
+
+def _typed(value: Any, shape: Shape) -> Any:
+    """Give a value the type that its shape asks for; what does not fit is left to be refused with its name."""
+    if shape.kind == "union":
+        hash_given = isinstance(value, Mapping)
+        fitting = [one for one in shape.alternatives if (one.kind in {"hash", "map", "list"}) == hash_given]
+        return _typed(value, fitting[0]) if fitting else value
+    if isinstance(value, Mapping):
+        if shape.kind == "list" and shape.item is not None and sorted(value, key=_number) == _numbers(value):
+            return [_typed(value[number], shape.item) for number in _numbers(value)]
+        if shape.kind == "hash":
+            return _typed_fields(value, shape.fields)
+        return dict(value)
+    if value == "":
+        return value
+    if shape.kind in {"integer", "timestamp"} and re.fullmatch(r"-?\d{1,18}", value):
+        return int(value)
+    if shape.kind == "boolean" and value in {"true", "false"}:
+        return value == "true"
+    if shape.kind == "number" and re.fullmatch(r"-?\d{1,15}(\.\d{1,12})?", value):
+        return float(value)
+    return value
+
+
+def _numbers(value: Mapping[str, Any]) -> list[str]:
+    return [str(number) for number in range(len(value))]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else -1
