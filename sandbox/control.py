@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -23,7 +24,7 @@ def answer(app: Application, request: Request) -> Reply:
             404, {"error": f"no {request.method} {request.path}", "routes": [" ".join(key) for key in _ROUTES]}
         )
     try:
-        given: dict[str, Any] = orjson.loads(request.body) if request.body else {}
+        given: dict[str, Any] = orjson.loads(request.body) if request.body else dict(parse_qsl(request.query))
         return _json(200, handler(app, given))
     except (ValueError, TypeError, KeyError, Refusal) as error:
         return _json(400, {"error": str(error)})
@@ -99,7 +100,7 @@ def _unplan(app: Application) -> Any:
 _ROUTES: Final[Mapping[tuple[str, str], Callable[[Application, Mapping[str, Any]], Any]]] = {
     ("GET", ""): lambda app, given: _state(app),
     ("POST", "reset"): lambda app, given: _reset(app),
-    ("GET", "ledger"): lambda app, given: list(app.ledger.as_json()),
+    ("GET", "ledger"): lambda app, given: list(app.ledger.as_json(int(given.get("after", 0)))),
     ("GET", "effects"): lambda app, given: [entry for entry in app.ledger.as_json() if entry["entry"] == "effect"],
     ("GET", "exchanges"): lambda app, given: [entry for entry in app.ledger.as_json() if entry["entry"] == "exchange"],
     ("GET", "clock"): lambda app, given: {"time": app.clock.time()},

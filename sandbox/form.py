@@ -61,3 +61,8 @@ def _index(node: Form, rest: list[str]) -> str:
     if rest and isinstance(last, dict) and rest[0] and rest[0] not in last:
         return str(len(node) - 1)
     return str(len(node))
+
+
+def below(path: str, name: str) -> str:
+    """The name of a parameter inside a hash or a list, as Stripe writes it: `lines[0][amount]`."""
+    return f"{path}[{name}]" if path else name

@@ -74,12 +74,16 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
     "balance_transaction": {"source": _field("source"), "payout": _field("_payout")},
     "charge": {"customer": _field("customer"), "payment_intent": _field("payment_intent")},
     "customer": {"email": _field("email")},
-    "invoice": {"customer": _field("customer"), "status": _field("status")},
+    "invoice": {"customer": _field("customer"), "number": _field("number")},
     "invoice_payment": {
         "invoice": _field("invoice"),
         "payment_intent": lambda row: row["payment"].get("payment_intent"),
     },
-    "invoiceitem": {"customer": _field("customer"), "invoice": _field("invoice")},
+    "invoiceitem": {
+        "customer": _field("customer"),
+        "invoice": _field("invoice"),
+        "pending": lambda row: row["customer"] if row["invoice"] is None else None,
+    },
     "item": {"payment_link": _field("_payment_link")},
     "line_item": {"invoice": _field("invoice"), "invoiceitem": _field("_invoiceitem")},
     "payment_intent": {"customer": _field("customer")},

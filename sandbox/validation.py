@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from prefect_stripe.money import CURRENCIES
 from prefect_stripe.sandbox.errors import Refusal, invalid, missing_parameter
-from prefect_stripe.sandbox.form import Form, Node
+from prefect_stripe.sandbox.form import Form, Node, below
 from prefect_stripe.schema import Shape, request
 
 MAX_STRING: Final = 5000
@@ -77,7 +77,7 @@ def _refuse_unknown(shape: Shape, form: Form, path: str) -> None:
     unknown = [name for name in form if name not in shape.fields]
     if not unknown:
         return
-    names = [_below(path, name) for name in unknown]
+    names = [below(path, name) for name in unknown]
     near = get_close_matches(unknown[0], shape.fields, n=1, cutoff=0.7)
     hint = f". Did you mean {near[0]}?" if near and len(unknown) == 1 else ""
     plural = "s" if len(unknown) > 1 else ""
@@ -92,10 +92,6 @@ def _refuse_unknown(shape: Shape, form: Form, path: str) -> None:
     )
 
 
-def _below(path: str, name: str) -> str:
-    return f"{path}[{name}]" if path else name
-
-
 def _value(operation: str, shape: Shape, value: Node, path: str) -> Any:
     if value == "" and shape.clearable:
         return None
@@ -108,10 +104,10 @@ def _hash(operation: str, shape: Shape, value: Node, path: str) -> Any:
     _refuse_unknown(shape, value, path)
     for name in sorted(shape.required):
         if name not in value:
-            raise missing_parameter(_below(path, name), saved=False)
+            raise missing_parameter(below(path, name), saved=False)
         if value[name] == "":
-            raise _empty(_below(path, name))
-    return {name: _value(operation, shape.fields[name], item, _below(path, name)) for name, item in value.items()}
+            raise _empty(below(path, name))
+    return {name: _value(operation, shape.fields[name], item, below(path, name)) for name, item in value.items()}
 
 
 def _map(operation: str, shape: Shape, value: Node, path: str) -> Any:
@@ -119,7 +115,7 @@ def _map(operation: str, shape: Shape, value: Node, path: str) -> Any:
         raise invalid("Invalid object", param=path)
     if path.endswith("metadata"):
         return metadata(value, path)
-    return {name: _value(operation, shape.item, item, _below(path, name)) for name, item in value.items()}
+    return {name: _value(operation, shape.item, item, below(path, name)) for name, item in value.items()}
 
 
 def _list(operation: str, shape: Shape, value: Node, path: str) -> Any:
@@ -265,7 +261,7 @@ def metadata(given: Mapping[str, Any], path: str) -> dict[str, str]:
         if not isinstance(value, str):
             raise invalid(
                 "Metadata values must be strings, but for key `" + key + "` you passed in a hash.",
-                param=_below(path, key),
+                param=below(path, key),
             )
         if len(key) > 40:
             raise invalid(
@@ -277,7 +273,7 @@ def metadata(given: Mapping[str, Any], path: str) -> dict[str, str]:
             raise invalid(
                 f"Metadata values can have up to 500 characters, but you passed in a value that is {len(value)} "
                 f"characters. Invalid value: {value}",
-                param=_below(path, key),
+                param=below(path, key),
             )
     return dict(given)
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request
 from prefect_stripe.sandbox.expand import Page
+from prefect_stripe.sandbox.form import below
 from prefect_stripe.sandbox.paging import Filter, page
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.validation import merged_metadata
@@ -87,14 +88,14 @@ def address(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return filled(given, ADDRESS)
 
 
-def only_one(params: Mapping[str, Any], *names: str) -> None:
+def only_one(params: Mapping[str, Any], *names: str, path: str = "") -> None:
     """Refuse parameters that exclude one another [K]."""
     sent = [name for name in names if params.get(name) is not None]
     if len(sent) > 1:
         raise bad_request(
             f"You may only specify one of these parameters: {', '.join(sent)}.",
             code="parameters_exclusive",
-            param=sent[0],
+            param=below(path, sent[0]),
         )
 
 
@@ -133,5 +134,5 @@ NOT_SIMULATED: Final = frozenset(
 
 def refuse_not_simulated(params: Mapping[str, Any], *allowed: str, path: str = "") -> None:
     for name, value in params.items():
-        if name in NOT_SIMULATED and name not in allowed and value not in (None, [], {}):
-            raise bad_request(f"The sandbox does not simulate `{path}{name}`.", param=f"{path}{name}")
+        if name in NOT_SIMULATED and name not in allowed and value:
+            raise bad_request(f"The sandbox does not simulate `{name}`.", param=below(path, name))

@@ -97,6 +97,9 @@ def delete_customer(ctx: Context) -> Row:
     row = target(ctx, "customer", "customer")
     for method in ctx.select("payment_method", "customer", row["id"]):
         payment_methods.detach(ctx, method)
+    for subscription in ctx.select("subscription", "customer", row["id"]):  # at once [SDK]
+        ctx.change(subscription, status="canceled", canceled_at=ctx.now, ended_at=ctx.now)
+        ctx.record("customer.subscription.deleted", subscription)
     ctx.change(row, _gone=True)
     ctx.record("customer.deleted", row)
     return deleted_stub(row)

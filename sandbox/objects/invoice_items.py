@@ -9,6 +9,7 @@ from typing import Any, Final
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import Refusal, bad_request, missing_parameter
 from prefect_stripe.sandbox.expand import Page
+from prefect_stripe.sandbox.form import below
 from prefect_stripe.sandbox.objects import totals
 from prefect_stripe.sandbox.objects.common import (
     chosen,
@@ -93,7 +94,7 @@ def must_match(currency: str, invoice: Row, path: str) -> None:
         raise bad_request(
             f"The currency of the invoice item ({currency}) must match the currency of the invoice "
             f"({invoice['currency']}).",
-            param=path + "currency",
+            param=below(path, "currency"),
         )
 
 
@@ -106,12 +107,12 @@ def pricing(
     ctx: Context, params: Mapping[str, Any], currency: str | None, path: str = "", old: Row | None = None
 ) -> dict[str, Any]:
     """Amount, currency, quantity and pricing, from exactly one way of saying them, or for a new quantity alone."""
-    only_one(params, *PRICINGS)
-    only_one(params, "quantity", "quantity_decimal")
+    only_one(params, *PRICINGS, path=path)
+    only_one(params, "quantity", "quantity_decimal", path=path)
     quantity = _quantity(params, path, old)
     if params.get("amount") is not None:
-        only_one(params, "amount", "quantity")
-        only_one(params, "amount", "quantity_decimal")
+        only_one(params, "amount", "quantity", path=path)
+        only_one(params, "amount", "quantity_decimal", path=path)
         unit, quantity = Decimal(params["amount"]), Decimal(1)
         price = inline_price(ctx, _currency(params, currency, path), unit, None, _name(params))
     elif params.get("unit_amount_decimal") is not None:
@@ -125,7 +126,7 @@ def pricing(
         price = {"id": old["pricing"]["price_details"]["price"], "currency": old["currency"], **_product(old)}
         unit = Decimal(old["pricing"]["unit_amount_decimal"])
     else:
-        raise missing_parameter(path + "amount")
+        raise missing_parameter(below(path, "amount"))
     amount = rounded(unit * _transformed(quantity, price))
     return {
         "amount": amount,
@@ -145,7 +146,9 @@ def _quantity(params: Mapping[str, Any], path: str, old: Row | None) -> Decimal:
     for name in ("quantity", "quantity_decimal"):
         if params.get(name) is not None:
             if params[name] < 0:
-                raise bad_request("Invalid non-negative integer", code="parameter_invalid_integer", param=path + name)
+                raise bad_request(
+                    "Invalid non-negative integer", code="parameter_invalid_integer", param=below(path, name)
+                )
             return Decimal(params[name])
     return Decimal(old["quantity_decimal"]) if old is not None else Decimal(1)
 
@@ -153,7 +156,7 @@ def _quantity(params: Mapping[str, Any], path: str, old: Row | None) -> Decimal:
 def _currency(params: Mapping[str, Any], default: str | None, path: str) -> str:
     currency = params.get("currency", default)
     if currency is None:
-        raise missing_parameter(path + "currency")
+        raise missing_parameter(below(path, "currency"))
     return str(currency)
 
 
@@ -174,23 +177,23 @@ def _transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
 
 
 def _price_data(ctx: Context, data: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:
-    below = f"{path}price_data"
-    only_one(data, "unit_amount", "unit_amount_decimal")
+    data_path = below(path, "price_data")
+    only_one(data, "unit_amount", "unit_amount_decimal", path=data_path)
     unit = data.get("unit_amount", data.get("unit_amount_decimal"))
     if unit is None:
-        raise missing_parameter(f"{below}[unit_amount]")
+        raise missing_parameter(below(data_path, "unit_amount"))
     if "product_data" in data:
         return inline_price(ctx, data["currency"], Decimal(unit), None, data["product_data"]["name"]), Decimal(unit)
     if "product" not in data:
-        raise missing_parameter(f"{below}[product]")
-    product = ctx.find("product", data["product"], f"{below}[product]")
+        raise missing_parameter(below(data_path, "product"))
+    product = ctx.find("product", data["product"], below(data_path, "product"))
     if not product["active"]:
-        raise _inactive("product", f"{below}[product]")
+        raise _inactive("product", below(data_path, "product"))
     return inline_price(ctx, data["currency"], Decimal(unit), product["id"], ""), Decimal(unit)
 
 
 def _catalogue_price(ctx: Context, params: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:
-    param = f"{path}pricing[price]"
+    param = below(below(path, "pricing"), "price")
     if "price" not in params["pricing"]:
         raise missing_parameter(param)
     price = ctx.find("price", params["pricing"]["price"], param)
@@ -295,7 +298,7 @@ def change_item(ctx: Context, row: Row, params: Mapping[str, Any], path: str = "
     if any(params.get(name) is not None for name in (*PRICINGS, "quantity", "quantity_decimal")):
         priced = pricing(ctx, params, row["currency"], path, row)
         if priced["currency"] != row["currency"]:
-            raise bad_request("You cannot change the currency of an invoice item.", param=path + "price_data")
+            raise bad_request("You cannot change the currency of an invoice item.", param=below(path, "price_data"))
         fields |= priced
     if "metadata" in params:
         fields["metadata"] = merged_metadata(row["metadata"], params["metadata"])

@@ -208,15 +208,14 @@ def _number(ctx: Context, row: Row, number: str | None) -> str | None:
         return None
     if not re.fullmatch(r"[\w\-./ ]{1,26}", number, re.ASCII):  # [K]
         raise bad_request("Invalid invoice number.", param="number")
-    taken = (other for other in ctx.account.table("invoice").rows.values() if other["number"] == number)
-    if any(other is not row for other in taken):
+    if any(other is not row for other in ctx.select("invoice", "number", number)):
         raise bad_request(f"An invoice with the number {number} already exists.", param="number")  # [K]
     return number
 
 
 def _sweep(ctx: Context, row: Row, customer: Row) -> None:
     """Put all of the customer's pending items on the invoice, newest first, whatever their period [PROBE, SDK]."""
-    items = [item for item in ctx.select("invoiceitem", "customer", customer["id"]) if item["invoice"] is None]
+    items = ctx.select("invoiceitem", "pending", customer["id"])
     if not items:
         raise bad_request("Nothing to invoice for customer", code="invoice_no_customer_line_items")
     for item in reversed(items):

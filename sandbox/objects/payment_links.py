@@ -61,7 +61,7 @@ def create_payment_link(ctx: Context) -> Row:
 
 
 def _price(ctx: Context, item: Mapping[str, Any], path: str) -> Row:
-    only_one(item, "price", "price_data")
+    only_one(item, "price", "price_data", path=path)
     if item.get("price_data"):
         return new_price(ctx, {**item["price_data"], "active": False})
     if not item.get("price"):

@@ -229,9 +229,6 @@ def attach_payment_method(ctx: Context) -> Row:
 
 
 def retrieve_payment_method(ctx: Context) -> Row:
-    token = ctx.ids["payment_method"]
-    if token in TOKENS and not ctx.livemode:
-        return mint(ctx, TOKENS[token], None)  # a token answers with a payment method of its own [K]
     return target(ctx, "payment_method", "payment_method")
 
 

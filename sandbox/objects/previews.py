@@ -115,7 +115,7 @@ def _first_currency(ctx: Context, subscription: Row | None) -> str | None:
 def _item_line(ctx: Context, invoice: Row, given: Mapping[str, Any], path: str) -> None:
     """A line for an item that is only asked about; its price is at the top level here [SDK]."""
     refuse_not_simulated(given, path=path)
-    only_one(given, "unit_amount", "unit_amount_decimal")
+    only_one(given, "unit_amount", "unit_amount_decimal", path=path)
     params = dict(given)
     if "price" in params:
         params["pricing"] = {"price": params.pop("price")}
@@ -145,8 +145,8 @@ def _pending_lines(ctx: Context, invoice: Row, given: set[str | None]) -> None:
     """The customer's pending items would be on the next invoice too."""
     if invoice["customer"] is None:
         return
-    for item in ctx.select("invoiceitem", "customer", invoice["customer"]):
-        if item["invoice"] is None and item["id"] not in given and item["currency"] == invoice["currency"]:
+    for item in ctx.select("invoiceitem", "pending", invoice["customer"]):
+        if item["id"] not in given and item["currency"] == invoice["currency"]:
             invoice_items.insert_line(ctx, {**item, "invoice": invoice["id"]}, _invoiceitem=None)
 
 

@@ -42,16 +42,18 @@ def minimum(currency: str) -> int:
 
 
 def recalculate(ctx: Context, invoice: Row) -> None:
-    """Sum the lines of a draft, and take the customer's balance into account.
+    """Sum the lines of a draft, and take the customer's balance into account, which has the customer's currency.
 
     What is below the minimum that can be charged is not due: it goes to the customer's balance [SDK: amount_due].
     """
     lines = ctx.account.table("line_item").oldest_first("invoice", invoice["id"])
     total = sum(line["amount"] for line in lines)
     customer = ctx.get("customer", invoice["customer"])
-    balance = customer["balance"] if customer is not None and customer["currency"] == invoice["currency"] else 0
+    has_balance = customer is not None and customer["currency"] == invoice["currency"]
+    balance = customer["balance"] if has_balance and customer is not None else 0
     owed = total + balance
-    due = owed if owed >= minimum(invoice["currency"]) else 0
+    least = minimum(invoice["currency"]) if has_balance else 1
+    due = owed if owed >= least else 0
     ctx.change(
         invoice,
         subtotal=total,
@@ -67,8 +69,8 @@ def recalculate(ctx: Context, invoice: Row) -> None:
 
 def same_currency(ctx: Context, customer: Row, currency: str) -> None:
     """Pending items of one customer share one currency [3P: the message]."""
-    for item in ctx.select("invoiceitem", "customer", customer["id"]):
-        if item["invoice"] is None and item["currency"] != currency:
+    for item in ctx.select("invoiceitem", "pending", customer["id"]):
+        if item["currency"] != currency:
             raise bad_request(
                 "You cannot combine currencies on a single customer. This customer has an active subscription, "
                 "subscription schedule, discount, quote, invoice item or active subscription mode checkout session "
