@@ -199,7 +199,8 @@ class StripeCredentials(CredentialsBlock):
                 )
             return loaded.api_key
 
-        credentials = cast(Self, cls.model_construct(api_key=_LaterSecret(load), **settings))
+        construct: Any = cls.model_construct
+        credentials: Self = construct(api_key=_LaterSecret(load), **settings)
         for name, value in private.items():
             setattr(credentials, name, value)
         return credentials

@@ -75,11 +75,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it came in; header names in lower case."""
+    """An answer as it came in; header names in lower case. The body may hold client secrets: kept out of the repr."""
 
     http_status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Response:
     """What an operation answered.
 
     Attributes:
-        data: The object, or one page of a list, as Stripe sent it.
+        data: The object, or one page of a list, as Stripe sent it. Not in the repr: it may hold client secrets.
         http_status: Its status.
         request_id: Stripe's id of the request.
         replayed: Whether this is the stored answer of an earlier request with the same idempotency key. Then it is a
@@ -103,7 +103,7 @@ class Response:
         tries: How many requests it took.
     """
 
-    data: dict[str, Any]
+    data: dict[str, Any] = field(repr=False)
     http_status: int
     request_id: str | None
     replayed: bool

@@ -1,0 +1,242 @@
+"""Connections: kept, dropped, shared by threads and loops, and where they never go."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from prefect_stripe.client import (
+    APIConnectionError,
+    APIError,
+    AsyncStripeClient,
+    ClientConfig,
+    RetryPolicy,
+    StripeClient,
+    transport,
+)
+from tests.client.server import CUSTOMER, KEY, Act, Caller, Server, answer
+
+
+@pytest.fixture
+def other() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def slowly(act: Act) -> Act:
+    def slow(connection: socket.socket) -> bool:
+        time.sleep(0.05)
+        return act(connection)
+
+    return slow
+
+
+def at_once(number: int, do: Callable[[], object]) -> None:
+    with ThreadPoolExecutor(number) as threads:
+        for future in [threads.submit(do) for _ in range(number)]:
+            future.result()
+
+
+def test_one_connection_serves_one_after_another(server: Server) -> None:
+    client = StripeClient(Caller(server, sync=True).config())
+    for _ in range(5):
+        client.call("retrieve_customer", "cus_1")
+    assert {request.connection for request in server.seen} == {1}
+
+
+def test_all_clients_and_connected_accounts_share_connections(server: Server) -> None:
+    caller = Caller(server, sync=True)
+    for account in ("acct_1", "acct_2"):
+        StripeClient(caller.config(stripe_account=account, timeout=3.0)).call("retrieve_customer", "cus_1")
+    assert server.connections == 1
+
+
+def test_async_calls_of_one_loop_share_connections(server: Server) -> None:
+    async def run() -> None:
+        for _ in range(5):
+            await AsyncStripeClient(Caller(server, sync=False).config()).call("retrieve_customer", "cus_1")
+
+    asyncio.run(run())
+    assert server.connections == 1
+
+
+def test_a_connection_that_the_server_dropped_costs_no_more_than_a_retry(call: Caller, server: Server) -> None:
+    server.otherwise = answer(drop=True)
+    client = StripeClient(call.config())
+    async_client = AsyncStripeClient(call.config())
+
+    async def twice() -> None:
+        for number in range(2):
+            await async_client.call("create_customer", idempotency_key=f"k{number}")
+
+    if call.sync:
+        for number in range(2):
+            client.call("create_customer", idempotency_key=f"k{number}")
+    else:
+        asyncio.run(twice())
+    assert sorted(set(server.keys()), key=str) == ["k0", "k1"]
+
+
+def test_threads_each_get_their_own_answer(server: Server) -> None:
+    def echo(number: int) -> str:
+        response = client.call("retrieve_customer", f"cus_{number}")
+        return str(response.data["id"])
+
+    def echoing(connection: socket.socket) -> bool:
+        return answer(body={"id": server.seen[-1].path})(connection)
+
+    client = StripeClient(Caller(server, sync=True).config())
+    server.otherwise = echoing
+    with ThreadPoolExecutor(1) as one:
+        assert list(one.map(echo, range(3))) == [f"/v1/customers/cus_{n}" for n in range(3)]
+    server.otherwise = slowly(answer())
+    with ThreadPoolExecutor(20) as many:
+        assert list(many.map(echo, range(40))) == ["cus_1"] * 40
+    assert server.connections <= 21
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_no_more_connections_than_there_are_lanes(server: Server, sync: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_LANES", 3)
+    server.otherwise = slowly(answer())
+    caller = Caller(server, sync)
+
+    async def gather() -> None:
+        client = AsyncStripeClient(caller.config())
+        await asyncio.gather(*(client.call("retrieve_customer", "cus_1") for _ in range(12)))
+
+    if sync:
+        at_once(12, lambda: caller("retrieve_customer", "cus_1"))
+    else:
+        asyncio.run(gather())
+    assert len(server.seen) == 12
+    assert server.connections == 3
+
+
+def test_connections_end_with_their_event_loop(server: Server) -> None:
+    caller = Caller(server, sync=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loops = [asyncio.new_event_loop() for _ in range(3)]
+        for loop in loops[:2]:
+            loop.run_until_complete(AsyncStripeClient(caller.config()).call("retrieve_customer", "cus_1"))
+            assert loop in transport._async_pools  # pyright: ignore[reportPrivateUsage]
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
+            loop.close()
+        gc.collect()
+        loops[2].close()
+
+
+def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:
+    caller = Caller(server, sync=False)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(AsyncStripeClient(caller.config()).call("retrieve_customer", "cus_1"))
+    loop.close()
+    caller("retrieve_customer", "cus_1")
+    assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
+
+
+def test_idle_connections_are_closed_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Caller(server, sync=True)
+    server.otherwise = slowly(answer())
+    at_once(4, lambda: caller("retrieve_customer", "cus_1"))
+    pool = transport.pool(server.url)
+    assert len(pool._lanes._idle) == 4  # pyright: ignore[reportPrivateUsage]
+
+    monkeypatch.setattr(transport, "IDLE_SECONDS", -1.0)
+    for _ in range(4):
+        caller("retrieve_customer", "cus_1")
+    assert not pool._lanes._idle  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_forked_process_does_not_speak_through_its_parents_connection(server: Server) -> None:
+    caller = Caller(server, sync=True)
+    caller("retrieve_customer", "cus_1")
+    pid = os.fork()
+    if pid == 0:
+        try:
+            caller("retrieve_customer", "cus_1")
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    caller("retrieve_customer", "cus_1")
+    assert [request.connection for request in server.seen] == [1, 2, 1]
+
+
+def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(call: Caller, server: Server, other: Server) -> None:
+    server.otherwise = answer(307, b"", headers={"Location": other.url + "/v1/customers"})
+    with pytest.raises(APIError, match="redirect"):
+        call("create_customer")
+    assert (len(server.seen), other.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_key_in_clear_goes_through_no_proxy(
+    call: Caller, server: Server, other: Server, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, other.url)
+    call("retrieve_customer", "cus_1")
+    assert (len(server.seen), other.connections) == (1, 0)
+
+
+def test_stripe_itself_is_reached_through_the_proxy_of_the_environment(
+    other: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", other.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    other.otherwise = answer(403)
+    base = "https://api.stripe.example"
+    config = ClientConfig(api_key=KEY, api_base=base, retries=RetryPolicy(max_retries=0), requests_per_second=100)
+    with pytest.raises(APIConnectionError, match="ProxyError"):
+        StripeClient(config).call("retrieve_customer", "cus_1")
+    assert [request.method for request in other.seen] == ["CONNECT"]
+    assert KEY not in repr(other.seen)
+
+
+def test_answers_are_compressed(call: Caller, server: Server) -> None:
+    server.otherwise = answer(body=gzip.compress(json.dumps(CUSTOMER).encode()), headers={"Content-Encoding": "gzip"})
+    assert call("retrieve_customer", "cus_1").data == CUSTOMER
+    assert server.seen[0].headers["accept-encoding"] == "gzip"
+
+
+def test_an_address_with_a_path_of_its_own_is_kept(call: Caller, server: Server) -> None:
+    call.options["api_base"] = server.url + "/stripe/"
+    call("retrieve_customer", "cus_1")
+    assert server.seen[0].path == "/stripe/v1/customers/cus_1"
+
+
+def test_logs_hold_neither_the_key_nor_whom_was_looked_for(
+    call: Caller, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        call("list_customers", params={"email": "zoe@example.com"})
+        call("create_customer", params={"email": "zoe@example.com"})
+    assert "email=zoe" in server.seen[0].query
+    assert "zoe" not in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_an_unreachable_host_is_one_clear_message(call: Caller) -> None:
+    call.options |= {"api_base": "http://127.0.0.1:1", "retries": RetryPolicy(max_retries=0)}
+    with pytest.raises(APIConnectionError) as caught:
+        call("retrieve_customer", "cus_1")
+    assert str(caught.value).startswith("retrieve_customer cus_1: no answer from http://127.0.0.1:1: ConnectError: ")
+    assert caught.value.retryable
