@@ -5,6 +5,7 @@ Stripe page: "Attach a PaymentMethod to a Customer".
 
 from __future__ import annotations
 
+from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.flows.business import Business, Rejected, StripeObject
 from prefect_stripe.flows.process import Process
 
@@ -19,17 +20,15 @@ def attached(business: Business, payment_method: str, customer: str) -> Process[
         CardError: The issuer declines the card already here.
         Rejected: It is another customer's.
     """
-    label = f"{payment_method} for {business.key}"
-    seen = yield from business.read(f"read {label}", "retrieve_payment_method", payment_method)
-    if seen.get("customer") == customer:
+    holder = yield from _holder(business, payment_method)
+    if holder == customer:
         return payment_method
-    if seen.get("customer"):
-        raise Rejected(f"the payment method {payment_method} is another customer's ({seen['customer']})")
+    if holder:
+        raise Rejected(f"the payment method {payment_method} is another customer's ({holder})")
 
     def look(answered: StripeObject | None) -> Process[StripeObject | None]:
-        id_ = answered["id"] if answered else payment_method
-        now = yield from business.read(f"read {id_} for {business.key}", "retrieve_payment_method", id_)
-        return now if now.get("customer") == customer else None
+        known = answered or {"id": payment_method}
+        return known if (yield from _holder(business, known["id"])) == customer else None
 
     # A business of its own: all orders of a customer share what is attached to it.
     owner = Business(f"payment-method:{customer}", business.account)
@@ -44,3 +43,16 @@ def attached(business: Business, payment_method: str, customer: str) -> Process[
     )
     business.wrote += owner.wrote
     return str(method["id"])
+
+
+def _holder(business: Business, payment_method: str) -> Process[str | None]:
+    """Return whose payment method it is; what cannot be read, as a test one by its name, is nobody's yet."""
+    try:
+        seen = yield from business.read(
+            f"read {payment_method} for {business.key}", "retrieve_payment_method", payment_method
+        )
+    except InvalidRequestError as error:
+        if error.http_status != 404:
+            raise
+        return None
+    return seen.get("customer")

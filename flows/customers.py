@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.business import Business, Rejected, StripeObject
 from prefect_stripe.flows.orders import Order
 from prefect_stripe.flows.process import Note, Process
@@ -63,7 +64,7 @@ class Customers:
             page = yield from self.business.read(f"look for {self._who}", "list_customers", params={"email": email})
             matches |= {customer["id"]: customer for customer in page["data"] if self._may_be(customer)}
         if self.external_id:
-            query = f'metadata["{CUSTOMER}"]:"{_quoted(self.external_id)}"'
+            query = search_query("customers", (f"metadata[{CUSTOMER}]", ":", self.external_id))
             page = yield from self.business.read(f"look for {self._who}", "search_customers", params={"query": query})
             matches |= {customer["id"]: customer for customer in page["data"] if self._is(customer)}
         known = {id_: customer for id_, customer in matches.items() if self._is(customer)} or matches
@@ -122,7 +123,3 @@ class Customers:
 
 def _normalised(email: str | None) -> str | None:
     return email.strip().lower() if email else None
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

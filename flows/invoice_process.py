@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.client import IdempotencyError, InvalidRequestError
+from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
@@ -127,7 +128,7 @@ class InvoiceWork:
 
         Search lags by up to a minute; what is younger than that is caught by the idempotency key.
         """
-        query = f'metadata["{ORDER}"]:"{_quoted(self.order.external_id)}"'
+        query = search_query("invoices", (f"metadata[{ORDER}]", ":", self.order.external_id))
         label = f"look for {self.order.external_id} at other customers"
         for invoice in (yield from self._own(label, "search_invoices", {"query": query})):
             if invoice["customer"] != self.customer and invoice["status"] != "void":
@@ -280,7 +281,3 @@ class InvoiceWork:
     def label(self, verb: str, object_id: str | None = None) -> str:
         what = self.invoice["id"] if object_id is None else object_id
         return " ".join(part for part in (verb, what, "for", self.order.external_id) if part)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from prefect_stripe.flows.orders import InvoiceOrder, LineCorrection, OrderLine
-from prefect_stripe.money import exponent
+from prefect_stripe.money import CURRENCIES, exponent, format_amount
 
 ORDER_COLUMNS: Final[Mapping[str, str]] = {
     "memo" if name == "description" else name: name
@@ -131,20 +131,7 @@ def read_orders(path: str | Path) -> OrderFile:
         ```
     """
     read = OrderFile()
-    groups: list[tuple[str, list[_Row]]] = []
-    by_id: dict[str, list[_Row]] = {}
-    for row in _rows(Path(path)):
-        external_id = row.cells.get("external_id", "")
-        if not external_id and groups and not any(name in row.cells for name in ORDER_COLUMNS):
-            # Nothing but a line: it can only be meant for the order above, which would be billed without it.
-            groups[-1][1].append(row)
-        elif external_id in by_id:
-            by_id[external_id].append(row)
-        else:
-            groups.append((external_id, [row]))
-            if external_id:
-                by_id[external_id] = groups[-1][1]
-    for external_id, rows in groups:
+    for external_id, rows in _by_order(_rows(Path(path))):
         numbers = tuple(row.number for row in rows)
         try:
             order = _order(external_id, rows)
@@ -154,6 +141,26 @@ def read_orders(path: str | Path) -> OrderFile:
             read.orders.append(order)
             read.rows[external_id] = numbers
     return read
+
+
+def _by_order(rows: Iterable[_Row]) -> list[tuple[str, list[_Row]]]:
+    """Put the rows of each order together, in the order in which the file begins them."""
+    orders: list[tuple[str, list[_Row]]] = []
+    known: dict[str, list[_Row]] = {}
+    above: list[_Row] = []
+    for row in rows:
+        external_id = row.cells.get("external_id", "")
+        is_nothing_but_a_line = not any(name in row.cells for name in ORDER_COLUMNS)
+        if external_id in known:
+            above = known[external_id]
+        elif not (above and is_nothing_but_a_line):
+            above = []
+            orders.append((external_id, above))
+            if external_id:
+                known[external_id] = above
+        # Nothing but a line can only be meant for the order above, which would be billed without it.
+        above.append(row)
+    return orders
 
 
 # The file
@@ -231,7 +238,7 @@ def _order(external_id: str, rows: list[_Row]) -> InvoiceOrder:
             problems.append(contradiction)
     currency = rows[0].cells.get("currency", "")
     if not problems:
-        problems = [f"row {row.number}: {problem}" for row in rows for problem in _bad_numbers(row, currency)]
+        problems = [problem for row in rows for problem in _badly_written(row, currency)]
     if problems:
         raise _Unsound("; ".join(problems))
     try:
@@ -257,26 +264,26 @@ def _is_personal(column: str) -> bool:
     return column in {"customer_email", "customer_name"}
 
 
-def _bad_numbers(row: _Row, currency: str) -> Iterator[str]:
+def _badly_written(row: _Row, currency: str) -> Iterator[str]:
+    """Say which cells are not written as numbers and times are."""
     for column, value in row.cells.items():
-        field_name = _field(column)
+        name = _field(column)
         if _is_number(column) and not re.fullmatch(r"-?[0-9]{1,15}", value):
-            meaning = "a whole number" if field_name not in _AMOUNTS else _minor_units(currency)
-            yield f"{column} is {value!r}: write {meaning}"
-        elif field_name == "due_date" and not re.fullmatch(
-            r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", value
-        ):
-            yield f"{column} is {value!r}: write a time with its zone, such as 2026-12-31T23:59:00Z"
+            wanted = _minor_units(value, currency) if name in _AMOUNTS else "a whole number"
+            yield f"row {row.number}: {column} is {value!r}: write {wanted}"
+        elif name == "due_date" and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", value):
+            yield f"row {row.number}: {column} is {value!r}: write a time with its zone, such as 2026-12-31T23:59:00Z"
 
 
-def _minor_units(currency: str) -> str:
-    code = currency.lower()
-    try:
-        digits = exponent(code)
-    except ValueError:
-        return "whole minor units, such as 1250 for 12.50 USD"
-    example = f"1250 for {1250 / 10**digits:.{digits}f} {code.upper()}"
-    return f"whole minor units, without a point or a comma: {example}"
+def _minor_units(value: str, currency: str) -> str:
+    """Say how an amount is written; where the value can be read in one way only, by its own example."""
+    wanted = "whole minor units, without a point or a comma"
+    if currency.lower() not in CURRENCIES:
+        return f"{wanted}: 1250 for 12.50 USD"
+    digits = exponent(currency.lower())
+    if re.fullmatch(rf"-?[0-9]{{1,9}}\.[0-9]{{{digits}}}", value):
+        return f"{wanted}: {int(value.replace('.', ''))} for {value} {currency.upper()}"
+    return f"{wanted}: {format_amount(1250, currency.lower())} is 1250"
 
 
 def _field(column: str) -> str:
@@ -313,7 +320,9 @@ def _in_words(detail: Any, rows: list[_Row]) -> str:
     """Say what pydantic found, by the row and the column that it is about."""
     where, column = _place(detail["loc"], rows)
     wrong = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "string_pattern_mismatch":
+    if column == "currency":
+        wrong = "write the three-letter code of a currency that Stripe has, such as usd, eur or jpy"
+    elif detail["type"] == "string_pattern_mismatch":
         wrong = "it is not an e-mail address" if column == "customer_email" else "it is not an id of Stripe's"
     elif detail["type"] == "missing":
         wrong = "it is not given"

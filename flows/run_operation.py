@@ -141,7 +141,7 @@ def run_operation(
     if len(ids) != len(row.ids):
         raise ParameterError(f"{operation} takes {len(row.ids)} ids ({', '.join(row.ids) or 'none'}), not {len(ids)}")
     params = typed_parameters(operation, parameters)
-    # The task would refuse them too, after a worker's time; a missing one it would name in Python's words, not Stripe's.
+    # The task would refuse them too, but a missing one in Python's words.
     if found := problems(operation, params):
         raise ParameterError("; ".join(map(str, found[:5])), operation=operation, ids=tuple(ids))
     if row.paging is not None:
