@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 
 from prefect_stripe.sandbox.app import Application
@@ -30,8 +31,9 @@ async def _main(arguments: argparse.Namespace) -> None:
     server = await listen(app, arguments.port, connections)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+    with contextlib.suppress(NotImplementedError):  # where loops take no signals, they end the process unasked
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop.set)
     print(f"http://{HOST}:{port_of(server)}", flush=True)
     await stop.wait()
     server.close()

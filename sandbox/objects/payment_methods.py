@@ -229,6 +229,9 @@ def attach_payment_method(ctx: Context) -> Row:
 
 
 def retrieve_payment_method(ctx: Context) -> Row:
+    token = ctx.ids["payment_method"]
+    if token in TOKENS and not ctx.livemode:
+        return mint(ctx, TOKENS[token], None)  # a new one of its kind each time, which is nobody's [K]
     return target(ctx, "payment_method", "payment_method")
 
 

@@ -177,6 +177,17 @@ def test_a_declining_card_is_refused_on_attaching(
     assert len(http.get(f"/v1/customers/{customer}/payment_methods").json()["data"]) == 1
 
 
+def test_a_test_token_is_nobodys_until_it_is_attached(http: httpx.Client, customer: str) -> None:
+    one, other = (http.get("/v1/payment_methods/pm_card_visa").json() for _ in range(2))
+    assert (one["customer"], other["customer"]) == (None, None)
+    assert one["id"] != other["id"]
+    assert http.post(f"/v1/payment_methods/{one['id']}/attach", data={"customer": customer}).json()["id"] == one["id"]
+    stranger = http.post("/v1/customers").json()["id"]
+    answer = http.post(f"/v1/payment_methods/{one['id']}/attach", data={"customer": stranger})
+    assert answer.status_code == 400
+    assert http.get("/v1/payment_methods/pm_card_unheard_of").status_code == 404
+
+
 def test_a_card_that_wants_authentication_leaves_the_invoice_open(sdk: stripe.StripeClient, customer: str) -> None:
     card = sdk.v1.payment_methods.attach("pm_card_authenticationRequired", {"customer": customer})
     invoice = sdk.v1.invoices.finalize_invoice(draft(sdk, customer).id)
