@@ -46,12 +46,20 @@ CREATIONS: Final = {
 }
 """What must not be made twice, and the sandbox's words for its being made."""
 
+AS_ORDERED: Final = {
+    "paid_out_of_band": "sent, and paid by bank transfer",
+    "wait": "sent, and waiting to be paid",
+    "mark_uncollectible": "sent, and written off",
+    "void": "sent, and voided",
+}
+"""What became of an order that has no reason of its own, by its settlement."""
+
 COLOURS: Final = {"done": "green", "found_done": "green", "rejected": "red", "failed": "bold red"}
 
 Counts = dict[str, int]
 
 # Where the output goes into a file or a log there is no width to ask for.
-console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
+console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem := _problem_of(key):
         console.print(f"[red]{escape(problem)}[/] Nothing was started.")
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
     try:
         with ExitStack() as stack:
             sandbox = stack.enter_context(_stripe(key))
@@ -210,7 +219,7 @@ def _cells(order: InvoiceOrder, outcome: InvoiceOutcome) -> tuple[str, ...]:
         outcome.number or "",
         total,
         f"[{COLOURS.get(outcome.ending, 'yellow')}]{state}[/]",
-        escape(outcome.reason or ""),
+        escape(outcome.reason or AS_ORDERED.get(order.settlement, "")),
     )
 
 

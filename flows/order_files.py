@@ -168,7 +168,8 @@ def _by_order(rows: Iterable[_Row]) -> list[tuple[str, list[_Row]]]:
 
 def _rows(path: Path) -> Iterator[_Row]:
     """Tell the rows of a file apart, numbered as a spreadsheet numbers them."""
-    start = path.read_bytes()[:4096]
+    with path.open("rb") as file:
+        start = file.readline(10_000)
     if start[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in start:
         raise OrderFileError(f"{path.name} is not UTF-8 text: save it as 'CSV UTF-8'")
     # What is not UTF-8 is carried along as it is, so that it costs only the row that it stands in.
@@ -320,12 +321,12 @@ def _in_words(detail: Any, rows: list[_Row]) -> str:
     """Say what pydantic found, by the row and the column that it is about."""
     where, column = _place(detail["loc"], rows)
     wrong = str(detail["msg"]).removeprefix("Value error, ")
-    if column == "currency":
+    if detail["type"] == "missing":
+        wrong = "it is not given"
+    elif column == "currency":
         wrong = "write the three-letter code of a currency that Stripe has, such as usd, eur or jpy"
     elif detail["type"] == "string_pattern_mismatch":
         wrong = "it is not an e-mail address" if column == "customer_email" else "it is not an id of Stripe's"
-    elif detail["type"] == "missing":
-        wrong = "it is not given"
     if column is None:
         return where + wrong
     value = detail["input"]
