@@ -67,7 +67,8 @@ def major_units(amount: int, currency: str) -> Decimal:
         >>> major_units(123450, "usd"), major_units(500, "jpy")
         (Decimal('1234.50'), Decimal('500'))
     """
-    return Decimal(amount).scaleb(-exponent(currency))
+    # Arithmetic would round to the context's precision, which is the caller's to set.
+    return Decimal((amount < 0, [int(digit) for digit in str(abs(amount))], -exponent(currency)))
 
 
 def format_amount(amount: int, currency: str) -> str:
