@@ -1,6 +1,6 @@
 """The flow of one order: from a draft to paid, or to whatever end the order wants."""
 
-from __future__ import annotations
+# No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
 from typing import Any
 

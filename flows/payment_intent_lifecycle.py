@@ -1,6 +1,6 @@
 """The flow of one payment: authorised, captured, held or canceled, as its order wants."""
 
-from __future__ import annotations
+# No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
 from typing import Any
 
