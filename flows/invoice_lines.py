@@ -12,7 +12,7 @@ from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.flows.business import Rejected, Steps, StripeObject
 from prefect_stripe.flows.orders import OrderLine
-from prefect_stripe.flows.process import Note, Process
+from prefect_stripe.flows.process import Process
 from prefect_stripe.money import format_amount
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Lines:
         self.order = work.order
         self.business = work.business
         self._foreign = 0
+        self._expected = self.order.total
 
     def converge(self) -> Steps:
         """Add, correct and remove lines until they are the order's, then tie out.
@@ -50,20 +51,20 @@ class Lines:
         if missing:
             present = yield from self._present()
         yield from self._correct(present)
-        yield from self._tie_out()
+        yield from self.tie_out()
 
     def _present(self) -> Process[dict[str, StripeObject]]:
         """Read the draft's lines by slot, having removed those of ours that are no longer wanted."""
         invoice = self.work.invoice["id"]
         page = yield from self.business.read(self.work.label("read the lines of"), "list_invoice_line_items", invoice)
-        wanted = {slot_of(number) for number in range(1, len(self.order.lines) + 1)}
+        wanted = {slot_of(number): line for number, line in enumerate(self.order.lines, start=1)}
         present: dict[str, StripeObject] = {}
         self._foreign = 0
         for line in page["data"]:
             slot = (line.get("metadata") or {}).get(SLOT)
             if slot is None:
                 self._foreign += 1
-            elif slot in wanted and slot not in present:
+            elif slot in wanted and slot not in present and wanted[slot].price in (None, _price_of(line)):
                 present[slot] = line
             else:
                 yield from self._remove(line)
@@ -105,7 +106,8 @@ class Lines:
             if error.http_status != 404:
                 raise
             return None
-        return seen if not seen.get("deleted") and seen.get("invoice") == self.work.invoice["id"] else None
+        ours = seen.get("invoice") == self.work.invoice["id"] and SLOT in (seen.get("metadata") or {})
+        return seen if ours and not seen.get("deleted") else None
 
     def _remove(self, line: StripeObject) -> Steps:
         item = line["parent"]["invoice_item_details"]["invoice_item"]
@@ -123,19 +125,13 @@ class Lines:
         )
 
     def _correct(self, present: dict[str, StripeObject]) -> Steps:
-        changes = [
-            change
-            for number, line in enumerate(self.order.final_lines, start=1)
-            if (change := self._difference(present[slot_of(number)], line))
-        ]
+        changes = self._differences(present)
         if not changes:
             yield from self.work.reread()
             return
 
         def look(_: StripeObject | None) -> Process[StripeObject | None]:
-            now = yield from self._present()
-            wanted = enumerate(self.order.final_lines, start=1)
-            if any(self._difference(now[slot_of(number)], line) for number, line in wanted):
+            if self._differences((yield from self._present())):
                 return None
             return (yield from self.work.reread())
 
@@ -148,14 +144,21 @@ class Lines:
             params={"lines": changes},
         )
 
+    def _differences(self, present: dict[str, StripeObject]) -> list[dict[str, Any]]:
+        """Return what `update_invoice_lines` must be told, for the lines that are not yet what they should be."""
+        wanted = {slot_of(number): line for number, line in enumerate(self.order.final_lines, start=1)}
+        if gone := wanted.keys() - present.keys():
+            raise Rejected(
+                f"{', '.join(sorted(gone))} of the draft {self.work.invoice['id']} went while it was worked on: run it "
+                "again, once nobody else works on it"
+            )
+        differences = (self._difference(present[slot], line) for slot, line in wanted.items())
+        return [change for change in differences if change]
+
     def _difference(self, seen: StripeObject, wanted: OrderLine) -> dict[str, Any]:
-        """Return what `update_invoice_lines` must be told to make a line what it should be; empty if it is."""
         change: dict[str, Any] = {}
-        pricing = seen.get("pricing") or {}
-        if wanted.price is not None:
-            if (pricing.get("price_details") or {}).get("price") != wanted.price:
-                change["pricing"] = {"price": wanted.price}
-        elif Decimal(str(pricing.get("unit_amount_decimal") or 0)) != wanted.unit_amount:
+        unit_amount = Decimal(str((seen.get("pricing") or {}).get("unit_amount_decimal") or 0))
+        if wanted.unit_amount is not None and unit_amount != wanted.unit_amount:
             change["price_data"] = {
                 "currency": self.order.currency,
                 "unit_amount_decimal": str(wanted.unit_amount),
@@ -167,28 +170,40 @@ class Lines:
             change["description"] = wanted.description
         return {"id": seen["id"], **change} if change else {}
 
-    def _tie_out(self) -> Steps:
-        expected = self.order.total
-        if expected is None:
-            expected = yield from self._expected_total()
-        currency, total = self.order.currency, self.work.invoice["total"]
-        if total != expected:
-            raise Rejected(
-                f"does not tie out: the draft {self.work.invoice['id']} comes to {format_amount(total, currency)} "
-                f"({total}), the order to {format_amount(expected, currency)} ({expected})"
-                + (f"; the draft has {self._foreign} lines that are not the order's" if self._foreign else "")
-                + "; it stays a draft"
-            )
-        yield Note(f"ties out at {format_amount(total, currency)}", self.work.invoice)
+    def tie_out(self) -> Steps:
+        """Refuse to go on with an invoice that does not come to what the order does."""
+        if self._expected is None:
+            self._expected = yield from self._expected_total()
+        currency, seen, expected = self.order.currency, self.work.invoice, self._expected
+        if seen["total"] == expected:
+            return
+        draft = seen["status"] == "draft"
+        foreign = f"; {_lines(self._foreign)} not the order's" if self._foreign else ""
+        raise Rejected(
+            f"does not tie out: the {'draft' if draft else 'invoice'} {seen['id']} comes to "
+            f"{format_amount(seen['total'], currency)} ({seen['total']}), the order to "
+            f"{format_amount(expected, currency)} ({expected}){foreign}; it stays "
+            + ("a draft" if draft else seen["status"])
+        )
 
     def _expected_total(self) -> Process[int]:
-        total = 0
+        total, known = 0, dict[str, StripeObject]()
         for number, line in enumerate(self.order.final_lines, start=1):
             unit_amount = line.unit_amount
             if line.price is not None:
-                price = yield from self.business.read(self.work.label("read", line.price), "retrieve_price", line.price)
-                unit_amount = price.get("unit_amount")
+                if line.price not in known:
+                    label = self.work.label("read", line.price)
+                    known[line.price] = yield from self.business.read(label, "retrieve_price", line.price)
+                unit_amount = known[line.price].get("unit_amount")
             if unit_amount is None:
                 raise Rejected(f"line {number}: the price {line.price} has no fixed amount; state the order's total")
             total += unit_amount * line.quantity
         return total
+
+
+def _price_of(line: StripeObject) -> str | None:
+    return ((line.get("pricing") or {}).get("price_details") or {}).get("price")
+
+
+def _lines(count: int) -> str:
+    return "1 line of it is" if count == 1 else f"{count} lines of it are"

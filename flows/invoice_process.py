@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from prefect_stripe.client import IdempotencyError, InvalidRequestError
+from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
-from prefect_stripe.flows.invoice_settlement import Settling
+from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
 from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import Ending, InvoiceOutcome
 from prefect_stripe.flows.process import Note, Process
+from prefect_stripe.money import format_amount
 
 ORDER: Final = "prefect_stripe_order"
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
 SENT: Final = "prefect_stripe_sent"
+
+DAYS_OF_KEYS: Final = 2
+"""Stripe keeps idempotency keys for at least a day: what one still stands for is younger than this."""
+
+TOLD_LINES: Final = 10
+"""How many lines of an invoice a message lists."""
 
 
 def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365) -> Process[InvoiceOutcome]:
@@ -55,20 +62,25 @@ class InvoiceWork:
         self.business = Business(order.external_id, account)
         self.customer: str | None = order.customer
         self.invoice: StripeObject = {}
+        self.lines = Lines(self)
 
     def run(self) -> Process[tuple[Ending, str | None]]:
         """Do what is missing; return how it ended and why."""
         self.customer = yield from Customers(self.order, self.business.account).find_or_create(self.business)
         voided = yield from self._find()
+        if not self.invoice and voided and not self._may_reissue(voided):
+            self.invoice = voided[0]
+            return (yield from Settling(self).settle())
         if not self.invoice:
-            if voided and (self.order.settlement == "void" or len(voided) > self.order.max_reissues):
-                self.invoice = voided[0]
-                return (yield from Settling(self).settle())
+            yield from self._look_further()
+        if not self.invoice:
             yield from self._create(reissue=len(voided))
         if self.invoice["status"] == "draft":
             yield from self._complete_draft()
         else:
             self._refuse_changed_contents()
+        # Whoever finalized it, whatever was done to the draft before: nothing is asked for but the order's total.
+        yield from self.lines.tie_out()
         yield from self._send()
         return (yield from Settling(self).settle())
 
@@ -104,17 +116,47 @@ class InvoiceWork:
         """Find the order's invoice among its customer's; return the voided ones."""
         label = f"look for the invoice of {self.order.external_id} at {self.customer}"
         found = yield from self._own(label, "list_invoices", self._since())
-        voided = [invoice for invoice in found if invoice["status"] == "void"]
-        live = [invoice for invoice in found if invoice["status"] != "void"]
+        self._take([invoice for invoice in found if invoice["status"] != "void"])
+        if self.invoice:
+            yield Note(f"found {self.invoice['id']}, {self.invoice['status']}", self.invoice)
+        return [invoice for invoice in found if invoice["status"] == "void"]
+
+    def _look_further(self) -> Steps:
+        """Look by search for what the list of the customer does not show: other customers', and from long ago.
+
+        Search lags by up to a minute; what is younger than that is caught by the idempotency key.
+        """
+        query = search_query("invoices", (f"metadata[{ORDER}]", ":", self.order.external_id))
+        label = f"look for {self.order.external_id} everywhere"
+        found = yield from self._own(label, "search_invoices", {"query": query})
+        alive = dict[str, StripeObject]()
+        for invoice in found:
+            seen = None if invoice["status"] == "void" else (yield from self._alive(invoice["id"]))
+            alive |= {invoice["id"]: seen} if seen else {}
+        self._take(list(alive.values()))
+
+    def _take(self, live: list[StripeObject]) -> None:
+        """Take the order's only invoice, if there is one, as the one to go on with."""
+        elsewhere = [invoice for invoice in live if invoice["customer"] != self.customer]
+        if elsewhere:
+            names = ", ".join(f"{one['id']} ({one['status']}) to {one['customer']}" for one in elsewhere)
+            raise Rejected(
+                f"this order was invoiced to another customer before: {names}; it is now for {self.customer}: "
+                "delete that draft or void that invoice, or use another external_id"
+            )
         if len(live) > 1:
             names = ", ".join(f"{invoice['id']} ({invoice['status']})" for invoice in live)
             raise Rejected(
                 f"there are {len(live)} invoices of this order: {names}; void or delete all but the right one"
             )
-        if live:
-            self.invoice = live[0]
-            yield Note(f"found {self.invoice['id']}, {self.invoice['status']}", self.invoice)
-        return voided
+        self.invoice = live[0] if live else {}
+
+    def _may_reissue(self, voided: list[StripeObject]) -> bool:
+        """Say whether the order's voided invoices may be followed by another one."""
+        if self.order.settlement == "void" or len(voided) > self.order.max_reissues:
+            return False
+        # Voided by the order's own rule: that was its end, and another run must not charge once more.
+        return not (self.order.on_decline == "void" and DECLINED in (voided[0].get("metadata") or {}))
 
     def _since(self) -> dict[str, Any]:
         return {"customer": self.customer, "created": {"gte": self.business.ago(self.look_back_days)}}
@@ -123,54 +165,35 @@ class InvoiceWork:
         page = yield from self.business.read(label, operation, params=params)
         return [item for item in page["data"] if (item.get("metadata") or {}).get(ORDER) == self.order.external_id]
 
-    def _refuse_another_customers(self) -> Steps:
-        """Refuse an order that was invoiced to another customer before.
-
-        Search lags by up to a minute; what is younger than that is caught by the idempotency key.
-        """
-        query = search_query("invoices", (f"metadata[{ORDER}]", ":", self.order.external_id))
-        label = f"look for {self.order.external_id} at other customers"
-        for invoice in (yield from self._own(label, "search_invoices", {"query": query})):
-            if invoice["customer"] != self.customer and invoice["status"] != "void":
-                raise Rejected(
-                    f"this order was invoiced to another customer before: {invoice['id']} to {invoice['customer']} "
-                    f"({invoice['status']}), and now to {self.customer}; void that one, or use another external_id"
-                )
-
     # Drafting
 
     def _create(self, reissue: int) -> Steps:
         """Create the draft. It says no more than what can never change, so that its key always fits its parameters."""
-        yield from self._refuse_another_customers()
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
-            if answered is None:
-                own = yield from self._own(self.label("look again for the invoice", ""), "list_invoices", self._since())
-                alive = [invoice for invoice in own if invoice["status"] != "void"]
-                return alive[0] if alive else None
-            return (yield from self._alive(answered["id"]))
+            if answered is not None:
+                return (yield from self._alive(answered["id"]))
+            # Of all customers, and by list, which knows at once: the key may stand for another customer's invoice.
+            label = f"look again for {self.order.external_id}"
+            recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+            own = yield from self._own(label, "list_invoices", recent)
+            self._take([invoice for invoice in own if invoice["status"] != "void"])
+            return self.invoice or None
 
-        try:
-            self.invoice = yield from self.business.write(
-                self.label("create draft", ""),
-                "create_invoice",
-                slot=f"invoice-{reissue}",
-                look=look,
-                params={
-                    "customer": self.customer,
-                    "currency": self.order.currency,
-                    # Sent although they are the defaults: other API versions have others, and these two move money.
-                    "auto_advance": False,
-                    "pending_invoice_items_behavior": "exclude",
-                    "metadata": {ORDER: self.order.external_id},
-                },
-                renews=False,
-            )
-        except IdempotencyError as error:
-            raise Rejected(
-                f"{self.order.external_id} was begun within the last day for another customer or in another currency: "
-                "void or delete that invoice, or use another external_id"
-            ) from error
+        self.invoice = yield from self.business.write(
+            self.label("create draft", ""),
+            "create_invoice",
+            slot=f"invoice-{reissue}",
+            look=look,
+            params={
+                "customer": self.customer,
+                "currency": self.order.currency,
+                # Sent although they are the defaults: other API versions have others, and these two move money.
+                "auto_advance": False,
+                "pending_invoice_items_behavior": "exclude",
+                "metadata": {ORDER: self.order.external_id},
+            },
+        )
 
     def _alive(self, invoice: str) -> Process[StripeObject | None]:
         try:
@@ -189,7 +212,13 @@ class InvoiceWork:
                 f"{self.order.currency}: delete the draft, or use another external_id"
             )
         yield from self._set_terms()
-        yield from Lines(self).converge()
+        yield from self.lines.converge()
+        if not self.invoice["amount_due"] and self.order.settlement in {"mark_uncollectible", "void"}:
+            raise Rejected(
+                f"nothing is due on the draft {self.invoice['id']}, so that it would be paid as soon as it is "
+                "finalized: it cannot be written off or voided"
+            )
+        yield Note(f"ties out at {format_amount(self.invoice['total'], self.order.currency)}", self.invoice)
         self.invoice = yield from self.business.write(
             self.label("finalize"),
             "finalize_invoice",
@@ -200,23 +229,34 @@ class InvoiceWork:
         )
 
     def _set_terms(self) -> Steps:
-        order = self.order
-        if (self.invoice.get("metadata") or {}).get(FINGERPRINT) == order.fingerprint:
+        if self._has_terms(self.invoice):
             return
-        terms: dict[str, Any] = {
-            "collection_method": order.collection_method,
-            "description": order.description or "",
-            "days_until_due": order.days_until_due,
-            "due_date": order.due_date,
-            "metadata": {FINGERPRINT: order.fingerprint},
-        }
+        order = self.order
         self.invoice = yield from self.business.write(
             self.label("set the terms of"),
             "update_invoice",
             self.invoice["id"],
             slot=f"terms-{order.fingerprint}",
-            look=self.holds(lambda invoice: invoice["metadata"].get(FINGERPRINT) == order.fingerprint),
-            params=terms,
+            look=self.holds(self._has_terms),
+            params={
+                "auto_advance": False,
+                "collection_method": order.collection_method,
+                "description": order.description or "",
+                "days_until_due": order.days_until_due,
+                "due_date": order.due_date,
+                "metadata": {FINGERPRINT: order.fingerprint},
+            },
+        )
+
+    def _has_terms(self, invoice: StripeObject) -> bool:
+        """Say whether the draft has the order's terms; the fingerprint knows what cannot be read back."""
+        order = self.order
+        return (
+            (invoice.get("metadata") or {}).get(FINGERPRINT) == order.fingerprint
+            and invoice["collection_method"] == order.collection_method
+            and (invoice["description"] or "") == (order.description or "")
+            and (order.due_date is None or invoice["due_date"] == int(order.due_date.timestamp()))
+            and not invoice["auto_advance"]
         )
 
     def holds(self, goal: Any) -> Any:
@@ -231,29 +271,27 @@ class InvoiceWork:
     # Once finalized
 
     def _refuse_changed_contents(self) -> None:
-        known = (self.invoice.get("metadata") or {}).get(FINGERPRINT)
-        if known is None or known == self.order.fingerprint:
+        if (self.invoice.get("metadata") or {}).get(FINGERPRINT) == self.order.fingerprint:
             return
         raise Rejected(
-            f"the order has changed since its invoice {self.invoice['id']} was finalized. Invoiced: "
-            f"{self._invoiced_version()}. Ordered now: {self._ordered_version()}. Void the invoice and allow a "
-            "reissue, or use another external_id"
+            f"the order has changed since its invoice {self.invoice['id']} was finalized, or somebody finalized that "
+            f"before it was complete. Invoiced: {self._invoiced_version()}. Ordered now: {self._ordered_version()}. "
+            "Void the invoice and allow a reissue, or use another external_id"
         )
 
     def _invoiced_version(self) -> str:
-        lines = "; ".join(
-            f"{line.get('description')} x {line.get('quantity')} = {line['amount']}"
-            for line in self.invoice["lines"]["data"]
-        )
-        return f"{self.invoice['total']} {self.invoice['currency']}, {self.invoice['collection_method']}, {lines}"
+        seen, lines = self.invoice, self.invoice["lines"]
+        told = [f"{line.get('description')} x {line.get('quantity')} = {line['amount']}" for line in lines["data"]]
+        return f"{seen['total']} {seen['currency']}, {seen['collection_method']}, {_few(told, lines.get('has_more'))}"
 
     def _ordered_version(self) -> str:
-        lines = "; ".join(
+        order = self.order
+        told = [
             f"{line.description or line.price} x {line.quantity}"
             + (f" = {line.unit_amount * line.quantity}" if line.unit_amount is not None else "")
-            for line in self.order.final_lines
-        )
-        return f"{self.order.known_total} {self.order.currency}, {self.order.collection_method}, {lines}"
+            for line in order.final_lines
+        ]
+        return f"{order.known_total} {order.currency}, {order.collection_method}, {_few(told)}"
 
     def _send(self) -> Steps:
         """Send the invoice by e-mail, and record that in its metadata: sending itself leaves no trace on it."""
@@ -281,3 +319,7 @@ class InvoiceWork:
     def label(self, verb: str, object_id: str | None = None) -> str:
         what = self.invoice["id"] if object_id is None else object_id
         return " ".join(part for part in (verb, what, "for", self.order.external_id) if part)
+
+
+def _few(lines: list[str], more: bool | None = False) -> str:
+    return "; ".join(lines[:TOLD_LINES]) + ("; and more" if more or len(lines) > TOLD_LINES else "")

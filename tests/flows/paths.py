@@ -181,9 +181,7 @@ PATHS: Mapping[str, Path] = {
         {"settlement": "wait"},
         other_draft(settlement="wait", lines=[{"description": "Mug", "quantity": 1, "unit_amount": 1300}]),
     ),
-    "voided by a person": Path(
-        "rejected", "void", {**OPEN, "voided": 1}, {}, voided_by_a_person, again="rejected"
-    ),
+    "voided by a person": Path("rejected", "void", {**OPEN, "voided": 1}, {}, voided_by_a_person, again="rejected"),
     "voided by a person, reissued": Path(
         "done",
         "paid",

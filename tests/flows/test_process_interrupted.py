@@ -5,7 +5,6 @@ One invoice, each line once, at most one successful charge, by the sandbox's led
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -65,8 +64,8 @@ class Case:
 
 
 @pytest.fixture(params=[name for name in PATHS if name != "many lines"])
-def case(world: World, request: pytest.FixtureRequest) -> Iterator[Case]:
-    yield Case(world, request.param)
+def case(world: World, request: pytest.FixtureRequest) -> Case:
+    return Case(world, request.param)
 
 
 def test_a_crash_after_any_write(world: World, case: Case) -> None:
