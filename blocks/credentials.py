@@ -145,9 +145,10 @@ class StripeCredentials(CredentialsBlock):
         given = cast(object, values)
         if isinstance(given, Mapping):
             given = cast(Mapping[str, object], given)
-            for name in given.keys() - cls.model_fields.keys() - _PREFECTS_OWN:
+            for name in sorted(given.keys() - cls.model_fields.keys() - _PREFECTS_OWN):
                 near = get_close_matches(name, cls.model_fields, n=1)
-                raise TypeError(f"{cls.__name__} has no field {name!r}" + (f"; did you mean {near[0]!r}?" * len(near)))
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise TypeError(f"{cls.__name__} has no field {name!r}{hint}")
             if given.get("api_key") is None:
                 check_key("", "test")
         return cast(object, values)
