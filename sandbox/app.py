@@ -302,12 +302,12 @@ async def _tell(connection: Connection, reply: Reply, fault: Fault | None) -> No
             assert fault is not None
             connection.write(Reply(fault.status, [("Content-Type", "text/html")], HTML))
         case "truncate":
-            whole = reply.encode()
+            whole = connection.encode(reply)
             connection.send(whole[: len(whole) - max(len(reply.body) // 2, 1)])
             connection.close()
         case "drip":
             assert fault is not None
-            whole = reply.encode()
+            whole = connection.encode(reply)
             step = max(len(whole) // PIECES, 1)
             for at in range(0, len(whole), step):
                 connection.send(whole[at : at + step])

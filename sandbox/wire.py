@@ -1,6 +1,6 @@
-"""HTTP/1.1 on a plain asyncio transport.
+"""HTTP/1.1 on an asyncio transport: h11 reads and writes it, and the socket stays in our hands.
 
-A server of our own, because the faults need the socket itself: a reset, a close without an answer, half a body.
+An ASGI server would keep the socket to itself, and the faults need it: a reset, a close without an answer, half a body.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
-MAX_HEAD: Final = 64 * 1024
+import h11
+
 MAX_BODY: Final = 16 * 1024 * 1024
 
 
@@ -26,7 +27,6 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
-    keep_alive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,6 @@ class Reply:
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
-
-    def encode(self) -> bytes:
-        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        lines += [f"Content-Length: {len(self.body)}", "", ""]
-        return "\r\n".join(lines).encode("latin-1") + self.body
-
-
-class MalformedRequest(Exception):
-    """The bytes are no HTTP/1.1 request that this server reads."""
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
 
 
 Serve: TypeAlias = "Callable[[Request, Connection], Awaitable[None]]"
@@ -62,7 +45,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, serve: Serve, connections: set[Connection]) -> None:
         self._serve = serve
         self._connections = connections
-        self._buffer = bytearray()
+        self._http = h11.Connection(h11.SERVER)
+        self._head: h11.Request | None = None
+        self._body = bytearray()
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -78,19 +63,28 @@ class Connection(asyncio.Protocol):
             self.lost.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if self._task is None:
-            self._next()
-
-    def _next(self) -> None:
         try:
-            request = parse(self._buffer)
-        except MalformedRequest as error:
-            self.write(Reply(400, [("Content-Type", "text/plain"), ("Connection", "close")], str(error).encode()))
-            self.close()
-            return
-        if request is not None:
-            self._task = self._loop.create_task(self._answer(request))
+            self._http.receive_data(data)
+            self._read()
+        except h11.RemoteProtocolError as error:
+            self._refuse(str(error))
+
+    def _read(self) -> None:
+        """Take what has come, until a request is whole or more is to come."""
+        while self._task is None:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+                return
+            if isinstance(event, h11.Request):
+                self._head, self._body = event, bytearray()
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > MAX_BODY:
+                    self._refuse("The body is too long.")
+                    return
+            elif isinstance(event, h11.EndOfMessage):
+                assert self._head is not None
+                self._task = self._loop.create_task(self._answer(_request(self._head, bytes(self._body))))
 
     async def _answer(self, request: Request) -> None:
         # Not cancelled when the client goes: Stripe finishes what it has begun.
@@ -98,13 +92,31 @@ class Connection(asyncio.Protocol):
             await self._serve(request, self)
         finally:
             self._task = None
-        if not request.keep_alive:
+        if self.transport.is_closing():
+            return
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             self.close()
-        elif not self.transport.is_closing():
-            self._next()
+            return
+        self._http.start_next_cycle()
+        try:
+            self._read()
+        except h11.RemoteProtocolError as error:
+            self._refuse(str(error))
+
+    def _refuse(self, reason: str) -> None:
+        if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.write(Reply(400, [("Content-Type", "text/plain"), ("Connection", "close")], reason.encode()))
+        self.close()
+
+    def encode(self, reply: Reply) -> bytes:
+        """Return the bytes of a reply, which then counts as sent."""
+        headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
+        head = h11.Response(status_code=reply.status, headers=headers, reason=_phrase(reply.status))
+        events: list[h11.Event] = [head, h11.Data(data=reply.body), h11.EndOfMessage()]
+        return b"".join(self._http.send(event) or b"" for event in events)
 
     def write(self, reply: Reply) -> None:
-        self.send(reply.encode())
+        self.send(self.encode(reply))
 
     def send(self, data: bytes) -> None:
         if not self.transport.is_closing():
@@ -121,52 +133,14 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
 
-def parse(buffer: bytearray) -> Request | None:
-    """Take one whole request off the buffer, or None while more of it is to come."""
-    end = buffer.find(b"\r\n\r\n")
-    if end < 0:
-        if len(buffer) > MAX_HEAD:
-            raise MalformedRequest("The head is too long.")
-        return None
+def _request(head: h11.Request, body: bytes) -> Request:
+    path, _, query = head.target.decode("ascii").partition("?")
+    headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+    return Request(head.method.decode("ascii"), unquote(path) if "%" in path else path, query, headers, body)
+
+
+def _phrase(status: int) -> str:
     try:
-        first, *lines = bytes(buffer[:end]).decode("latin-1").split("\r\n")
-        method, target, version = first.split(" ")
-        headers = {name.strip().lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)}
-        length = int(headers.get("content-length", "0"))
-    except ValueError as error:
-        raise MalformedRequest("The head cannot be read.") from error
-    if length < 0 or length > MAX_BODY:
-        raise MalformedRequest("The body is too long.")
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        whole = _chunked(buffer, end + 4)
-    else:
-        stop = end + 4 + length
-        whole = (bytes(buffer[end + 4 : stop]), stop) if len(buffer) >= stop else None
-    if whole is None:
-        return None
-    body, stop = whole
-    del buffer[:stop]
-    path, _, query = target.partition("?")
-    keep = headers.get("connection", "").lower() != "close" and version == "HTTP/1.1"
-    return Request(method, unquote(path) if "%" in path else path, query, headers, body, keep)
-
-
-def _chunked(buffer: bytearray, at: int) -> tuple[bytes, int] | None:
-    body = bytearray()
-    while True:
-        line = buffer.find(b"\r\n", at)
-        if line < 0:
-            return None
-        try:
-            size = int(bytes(buffer[at:line]).split(b";")[0], 16)
-        except ValueError as error:
-            raise MalformedRequest("A chunk cannot be read.") from error
-        if len(body) + size > MAX_BODY:
-            raise MalformedRequest("The body is too long.")
-        at = line + 2
-        if len(buffer) < at + size + 2:
-            return None
-        if size == 0:
-            return bytes(body), at + 2
-        body += buffer[at : at + size]
-        at += size + 2
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
