@@ -17,6 +17,9 @@ Look = Callable[[StripeObject | None], Process[StripeObject | None]]
 MOST_GENERATIONS: Final = 50
 """How often a write begins anew, since what its stored answers speak of has died, before a person should look."""
 
+DAYS_OF_KEYS: Final = 2
+"""Stripe keeps idempotency keys for at least a day: what one may still stand for is younger than this."""
+
 
 class Rejected(Exception):
     """The order, or what was found for it, does not allow going on. Its text is for the operator."""

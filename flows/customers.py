@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from prefect_stripe.client.search import search_query
-from prefect_stripe.flows.business import Business, Rejected, StripeObject
+from prefect_stripe.client.search import Clause, search_query
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, StripeObject
 from prefect_stripe.flows.orders import Order
 from prefect_stripe.flows.process import Note, Process
 
@@ -55,18 +55,28 @@ class Customers:
         return f"{number} of {self.order.external_id}"
 
     def _find(self) -> Process[StripeObject | None]:
-        """Look by e-mail, which a list knows at once, and by the customer number, which only a search knows.
+        """Look by e-mail, which a list knows at once, and by what only a search knows: the number, and other spellings.
 
         What the search does not know yet is younger than the key under which it was created.
         """
-        matches: dict[str, StripeObject] = {}
+        label, matches = f"look for {self._who}", list[StripeObject]()
         for email in dict.fromkeys(filter(None, (self.email, _normalised(self.email)))):
-            page = yield from self.business.read(f"look for {self._who}", "list_customers", params={"email": email})
-            matches |= {customer["id"]: customer for customer in page["data"] if self._may_be(customer)}
+            matches += (yield from self.business.read(label, "list_customers", params={"email": email}))["data"]
         if self.external_id:
-            query = search_query("customers", (f"metadata[{CUSTOMER}]", ":", self.external_id))
-            page = yield from self.business.read(f"look for {self._who}", "search_customers", params={"query": query})
-            matches |= {customer["id"]: customer for customer in page["data"] if self._is(customer)}
+            matches += yield from self._search((f"metadata[{CUSTOMER}]", ":", self.external_id))
+        if self.email and not any(map(self._may_be, matches)):
+            matches += yield from self._search(("email", ":", self.email))
+        return (yield from self._pick(matches))
+
+    def _search(self, clause: Clause) -> Process[list[StripeObject]]:
+        query = search_query("customers", clause)
+        page = yield from self.business.read(f"look for {self._who}", "search_customers", params={"query": query})
+        found: list[StripeObject] = page["data"]
+        return found
+
+    def _pick(self, customers: list[StripeObject]) -> Process[StripeObject | None]:
+        """Return the one that it is: by its number, or where none has that, by an e-mail to which no number belongs."""
+        matches = {customer["id"]: customer for customer in customers if self._may_be(customer)}
         known = {id_: customer for id_, customer in matches.items() if self._is(customer)} or matches
         if len(known) > 1:
             raise Rejected(f"{self._who} is not one but {len(known)}: {', '.join(known)}; name one with customer=…")
@@ -77,15 +87,14 @@ class Customers:
 
     def _is(self, customer: StripeObject) -> bool:
         number = (customer.get("metadata") or {}).get(CUSTOMER)
-        return (
-            number == self.external_id
-            if self.external_id
-            else _normalised(customer.get("email")) == _normalised(self.email)
-        )
+        return number == self.external_id if self.external_id else self._has_email(customer)
 
     def _may_be(self, customer: StripeObject) -> bool:
         number = (customer.get("metadata") or {}).get(CUSTOMER)
-        return self._is(customer) or (number is None and _normalised(customer.get("email")) == _normalised(self.email))
+        return self._is(customer) or (number is None and self._has_email(customer))
+
+    def _has_email(self, customer: StripeObject) -> bool:
+        return self.email is not None and _normalised(customer.get("email")) == _normalised(self.email)
 
     def _create(self) -> Process[StripeObject]:
         params: dict[str, Any] = {"name": self.order.customer_name, "email": self.email}
@@ -94,13 +103,16 @@ class Customers:
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is None:
-                return (yield from self._find())
+                # By list, which knows at once: another order may just have made it, and spelt its e-mail otherwise.
+                recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+                page = yield from self.business.read(f"look again for {self._who}", "list_customers", params=recent)
+                return (yield from self._pick(page["data"]))
             seen = yield from self.business.read(f"read {answered['id']}", "retrieve_customer", answered["id"])
             return None if seen.get("deleted") else seen
 
         return (
             yield from self.business.write(
-                f"create {self._who}", "create_customer", slot="customer", look=look, params=params, renews=False
+                f"create {self._who}", "create_customer", slot="customer", look=look, params=params
             )
         )
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.search import search_query
-from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
@@ -21,9 +21,6 @@ from prefect_stripe.money import format_amount
 ORDER: Final = "prefect_stripe_order"
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
 SENT: Final = "prefect_stripe_sent"
-
-DAYS_OF_KEYS: Final = 2
-"""Stripe keeps idempotency keys for at least a day: what one still stands for is younger than this."""
 
 TOLD_LINES: Final = 10
 """How many lines of an invoice a message lists."""
