@@ -8,11 +8,11 @@ import os
 import pickle
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from prefect import flow, task
 from prefect.blocks.core import Block
-from prefect.testing.standard_test_suites import BlockStandardTestSuite
+from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 from prefect.utilities.hashing import hash_objects
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
