@@ -14,7 +14,7 @@ import signal
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     key = os.environ.get("STRIPE_API_KEY", "")
     if problem := _problem_of(key):
-        console.print(f"[red]{escape(problem)}[/] Nothing was started.")
+        console.print(f"[red]{escape(problem)}[/] Nothing was started.", soft_wrap=True)
         return 2
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
@@ -83,14 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 address = stack.enter_context(temporary_prefect())
             console.print(f"[bold]Prefect[/] {address} is where to watch it")
             stack.callback(_tell_prefect_everything)
-            sound = _show(options.orders, sandbox)
+            sound = show(options.orders, sandbox)
             if options.keep:
-                console.input(f"\n{address} stays up until you press Enter ")
+                with suppress(EOFError):
+                    console.input(f"\n{address} stays up until you press Enter ")
             return 0 if sound else 1
     except KeyboardInterrupt:
-        console.print(
-            "\nInterrupted, and ended. An order that was begun goes on where it stopped when it is run again."
-        )
+        words = "\nInterrupted, and ended. An order that was begun goes on where it stopped when it is run again."
+        console.print(words, soft_wrap=True)
         return 130
 
 
@@ -140,7 +140,7 @@ def _tell_prefect_everything() -> None:
 # The orders
 
 
-def _show(path: Path, sandbox: Sandbox | None) -> bool:
+def show(path: Path, sandbox: Sandbox | None) -> bool:
     """Run the file twice, and say whether all is as it should be."""
     from prefect_stripe.blocks import StripeCredentials
     from prefect_stripe.flows.order_files import read_orders
@@ -159,7 +159,7 @@ def _show(path: Path, sandbox: Sandbox | None) -> bool:
     _print_totals(outcomes)
     before = count()
     again = _invoice(file.orders, credentials, "second pass")
-    same = _print_passes(before, count(), outcomes, again)
+    same = print_passes(before, count(), outcomes, again)
     return same and not any(outcome.ending == "failed" for outcome in (*outcomes, *again))
 
 
@@ -241,7 +241,7 @@ def _print_totals(outcomes: list[InvoiceOutcome]) -> None:
     console.print(table)
 
 
-def _print_passes(before: Counts, after: Counts, first: list[InvoiceOutcome], second: list[InvoiceOutcome]) -> bool:
+def print_passes(before: Counts, after: Counts, first: list[InvoiceOutcome], second: list[InvoiceOutcome]) -> bool:
     table = Table(
         "made of these orders", title="\nThe same file again", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
