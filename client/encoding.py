@@ -6,7 +6,7 @@ Stripe page: "API reference", under "Metadata" and "Expanding responses"; the fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Final, cast
@@ -15,6 +15,9 @@ from urllib.parse import quote, quote_plus
 from prefect_stripe.client.errors import ParameterError, masked
 
 MAX_DEPTH: Final = 20
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
 
 
 def form_pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -108,7 +111,7 @@ def _scalar(key: str, value: Any) -> str:
         case Decimal() if value.is_finite():
             return format(value, "f")
         case datetime() if value.tzinfo is not None and value.utcoffset() is not None:
-            return str(int(value.timestamp()))
+            return str((value - _EPOCH) // _SECOND)
         case datetime():
             raise ParameterError(f"{key} is a time without a zone: give it one, such as datetime.now(UTC)")
         case date():

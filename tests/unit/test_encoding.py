@@ -56,6 +56,8 @@ SCALARS: list[tuple[object, str]] = [
     (NOON.astimezone(timezone(timedelta(hours=9))), "1767268800"),
     (NOON + timedelta(microseconds=999_999), "1767268800"),
     (pd.Timestamp(NOON), "1767268800"),
+    (datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC), "-1"),
+    (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), "253402300799"),
 ]
 
 
