@@ -1,0 +1,29 @@
+"""The one Prefect server of the session, for the tests that are marked `server`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A Prefect server of its own, with a database that is thrown away; half a minute until it is up."""
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_SERVER_ANALYTICS_ENABLED,
+        temporary_settings,
+    )
+    from prefect.testing.utilities import prefect_test_harness  # imports the server, which takes seconds
+
+    # Each sync flow would wait a second for its heartbeat's thread at the end, and the server would call home.
+    quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_SERVER_ANALYTICS_ENABLED: False}
+    with temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _server_where_marked(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("server"):
+        request.getfixturevalue("prefect_server")
