@@ -144,14 +144,6 @@ def test_any_fault_at_any_write(world: World, thorough: Case, fault: str) -> Non
 
 
 @pytest.mark.parametrize("retries", [PATIENT, IMPATIENT], ids=["retried", "run again"])
-def test_any_fault_at_any_write(world: World, thorough: Case, fault: str, retries: RetryPolicy) -> None:
-    for number, (place, _) in enumerate(thorough.writes):
-        # What can leave something half done is tried everywhere; what cannot, here or there.
-        if fault in ("answer lost", "kept 500, all done") or number % 3 == len(fault) % 3:
-            fault_at(world, thorough, place, fault, retries)
-
-
-@pytest.mark.parametrize("retries", [PATIENT, IMPATIENT], ids=["retried", "run again"])
 def test_every_read_lost_once(world: World, case: Case, retries: RetryPolicy) -> None:
     order, _ = case.begin()
     reads = {step.operation for step in case.steps if not OPERATIONS[step.operation].writes}
