@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + ": set PYTHON, as in: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --group dev --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --group dev --group docs --editable .
 	@touch $@
 
 .PHONY: demo
@@ -39,6 +39,10 @@ lint: $(INSTALLED) ## Check format, style and types
 	$(BIN)/mypy
 	$(BIN)/pyright
 
+.PHONY: docs
+docs: $(INSTALLED) ## Build the documentation into site/; a link that leads nowhere fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 .PHONY: bench
 bench: $(INSTALLED) ## Measure what a call costs
 	@for file in benchmarks/bench_*.py; do $(WITHOUT_SETTINGS) $(BIN)/python "$$file" || exit; done
@@ -49,5 +53,5 @@ constraints: $(INSTALLED) ## Write down the versions that are installed, after a
 
 .PHONY: clean
 clean: ## Remove what the others made
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
