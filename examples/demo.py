@@ -155,8 +155,8 @@ def show(path: Path, sandbox: Sandbox | None) -> bool:
 
     file = read_orders(path)
     outcomes = _invoice(file.orders, credentials, "first pass ")
-    _print_orders(file, outcomes)
-    _print_totals(outcomes)
+    print_orders(file, outcomes)
+    print_totals(outcomes)
     before = count()
     again = _invoice(file.orders, credentials, "second pass")
     same = print_passes(before, count(), outcomes, again)
@@ -191,9 +191,16 @@ def _outcome_of(order: InvoiceOrder, credentials: StripeCredentials) -> InvoiceO
 # What came of them
 
 
-def _print_orders(file: OrderFile, outcomes: list[InvoiceOutcome]) -> None:
+def print_orders(file: OrderFile, outcomes: list[InvoiceOutcome]) -> None:
     table = Table(
-        "order", "customer", "invoice", title="\nOrders", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        "order",
+        "customer",
+        "invoice",
+        title="\nOrders",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
     )
     table.add_column("total", justify="right")
     table.add_column("state")
@@ -223,7 +230,7 @@ def _cells(order: InvoiceOrder, outcome: InvoiceOutcome) -> tuple[str, ...]:
     )
 
 
-def _print_totals(outcomes: list[InvoiceOutcome]) -> None:
+def print_totals(outcomes: list[InvoiceOutcome]) -> None:
     """Add up by currency and state; amounts in different currencies are never added."""
     sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for outcome in outcomes:
@@ -232,7 +239,9 @@ def _print_totals(outcomes: list[InvoiceOutcome]) -> None:
     states = [
         state for state in ("paid", "open", "uncollectible", "void", "draft") if any(state in s for s in sums.values())
     ]
-    table = Table("currency", title="\nTotals", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        "currency", title="\nTotals", title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
     for state in states:
         table.add_column(state, justify="right")
     for currency, sum_ in sorted(sums.items()):
@@ -243,7 +252,12 @@ def _print_totals(outcomes: list[InvoiceOutcome]) -> None:
 
 def print_passes(before: Counts, after: Counts, first: list[InvoiceOutcome], second: list[InvoiceOutcome]) -> bool:
     table = Table(
-        "made of these orders", title="\nThe same file again", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        "made of these orders",
+        title="\nThe same file again",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
     )
     for heading in ("after the first pass", "after the second", "made twice"):
         table.add_column(heading, justify="right")

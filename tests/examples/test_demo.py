@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -89,19 +88,6 @@ def started(folder: Path, orders: Path, **environment: str) -> Generator[Demo]:
         if demo.process.poll() is None:
             demo.process.terminate()
             demo.end()
-
-
-@pytest.fixture
-def demo_module() -> Generator[ModuleType]:
-    """The demo's code in this process."""
-    sys.path.insert(0, str(EXAMPLES))
-    spec = importlib.util.spec_from_file_location("demo", EXAMPLES / "demo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    sys.path.remove(str(EXAMPLES))
 
 
 def test_orders_become_invoices_once_and_nothing_is_left_behind(tmp_path: Path, orders: Path) -> None:
