@@ -25,7 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 StripeObject = dict[str, Any]
-"""An object as Stripe sent it, client secrets blanked: JSON-serialisable; amounts in minor units, times in Unix seconds."""
+"""An object as Stripe sent it, client secrets blanked: plain JSON; amounts in minor units, times in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)

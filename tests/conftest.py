@@ -18,8 +18,10 @@ def prefect_server() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness  # imports the server, which takes seconds
 
     # Each sync flow would wait a second for its heartbeat's thread at the end, and the server would call home.
-    quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_SERVER_ANALYTICS_ENABLED: False}
-    with temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
+    with (
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_SERVER_ANALYTICS_ENABLED: False}),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
         yield
 
 
