@@ -37,6 +37,7 @@ lint: $(INSTALLED) ## Check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples
 	$(BIN)/pyright
 
 .PHONY: docs
