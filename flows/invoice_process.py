@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from prefect_stripe.client import InvalidRequestError
+from prefect_stripe.client import InvalidRequestError, ParameterError
 from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject
 from prefect_stripe.flows.customers import Customers
@@ -38,8 +38,11 @@ def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365
         The outcome; refusals and declines are outcomes, not exceptions.
 
     Raises:
+        ParameterError: The look-back sees nothing.
         StripeError: Stripe failed, or could not be reached, in a way that a later run may get over.
     """
+    if look_back_days < 1:
+        raise ParameterError(f"look_back_days is {look_back_days}: an invoice that is not looked for is made again")
     work = InvoiceWork(order, account, look_back_days)
     try:
         ending, reason = yield from work.run()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.money import CURRENCIES, chargeable
+
+_ID = r"^[A-Za-z0-9_]{1,255}$"
+_EMAIL = r"^[^@\s]+@[^@\s]+$"
 
 MOST_LINES = 250
 """Stripe takes no more items on one invoice."""
@@ -37,10 +41,26 @@ def _one_line(value: str) -> str:
     return value
 
 
+def _id(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(_ID, value):
+        raise ValueError(
+            f"it is not an id of Stripe's, which is letters, digits and underscores (cus_…, pm_…): {value!r}"
+        )
+    return value
+
+
+def _email(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(_EMAIL, value):
+        raise ValueError("it is not an e-mail address, such as jenny@example.com")
+    return value
+
+
 WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Text = Annotated[str, AfterValidator(_one_line)]
-Id = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_]+$")]
+# The patterns are for forms, which check them by themselves; the validators say it in words.
+Id = Annotated[str, Field(min_length=1, max_length=255, pattern=_ID), BeforeValidator(_id)]
+Email = Annotated[str, Field(max_length=512, pattern=_EMAIL), AfterValidator(_one_line), BeforeValidator(_email)]
 
 CollectionMethod = Literal["charge_automatically", "send_invoice"]
 Settlement = Literal["pay", "paid_out_of_band", "wait", "mark_uncollectible", "void"]
@@ -125,10 +145,8 @@ class Order(BaseModel):
         title="Customer number",
         description="Your own id of the customer, who is found by it or made once.",
     )
-    customer_email: Text | None = Field(
+    customer_email: Email | None = Field(
         default=None,
-        max_length=512,
-        pattern=r"^[^@\s]+@[^@\s]+$",
         title="Customer's e-mail",
         description="Where invoices are sent; finds the customer where no customer number is given.",
     )
