@@ -30,7 +30,7 @@ FOUND_AGAIN: Final[Mapping[Found, str]] = {
     "metadata": "yes; found again by metadata on what it made",
     "goal": "yes; found again by reading the object: whether what it was for holds can be seen there",
     "natural": "yes; found again by a key of its own, if you give it one (a product's `id`, a price's `lookup_key`)",
-    "none": "yes; cannot be found again: once its idempotency key is forgotten, repeating it does it again",
+    "none": "yes; cannot be found again: once its idempotency key is forgotten, repeating it may do it again",
 }
 
 HEAD: Final = """\
