@@ -1,6 +1,8 @@
 """Derive `docs/operations.md`, the page of all operations, from the table, the parameters and the tasks' docstrings.
 
     python scripts/generate_operations_page.py
+
+A test holds the page to what this makes.
 """
 
 from __future__ import annotations

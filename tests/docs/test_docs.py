@@ -12,11 +12,14 @@ from typing import Any, get_args
 
 import pytest
 from prefect import Flow
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 
-from prefect_stripe import InvoiceOrder, StripeCredentials, invoice_lifecycle
+from prefect_stripe import InvoiceOrder, StripeCredentials
 from prefect_stripe.client import OPERATIONS
 from prefect_stripe.flows import OrderLine
+from prefect_stripe.flows.invoice_lifecycle import invoice_lifecycle
 from prefect_stripe.flows.outcomes import Ending
 from prefect_stripe.sandbox import Sandbox
 
@@ -116,13 +119,19 @@ def test_names_and_addresses_are_kept_where_the_page_says(stripe_sandbox: Sandbo
         customer_name=name,
         currency="usd",
         lines=[OrderLine(description="Mug", unit_amount=1300)],
-        payment_method="pm_card_chargeDeclined",
+        payment_method="pm_card_chargeCustomerFail",
     )
     credentials = StripeCredentials(api_key=stripe_sandbox.api_key, api_base=stripe_sandbox.url)
-    invoice_lifecycle(order, credentials, return_state=True)
-    database = str(get_current_settings().server.database.connection_url.get_secret_value()).rpartition("sqlite+aiosqlite:///")[2]
+    outcome = invoice_lifecycle(order, credentials)
+    assert isinstance(outcome, dict)
+    assert outcome["ending"] == "declined"
+    APILogWorker.drain_all()
+    EventsWorker.drain_all()
+    url = get_current_settings().server.database.connection_url
+    assert url is not None
+    database = url.get_secret_value().removeprefix("sqlite+aiosqlite:///")
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         tables = [table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = {table: str(connection.execute(f"SELECT * FROM {table}").fetchall()) for table in tables}
-    assert {table for table, content in rows.items() if "ORD-PRIVATE" in content} > {"flow_run", "task_run"}
+    assert {table for table, content in rows.items() if "ORD-PRIVATE" in content} >= {"artifact", "flow_run", "log"}
     assert {table for table, content in rows.items() if address in content or name in content} == {"flow_run"}
