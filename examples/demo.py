@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     key = os.environ.get("STRIPE_API_KEY", "")
-    if problem := _problem_of(key):
+    if problem := _problem_of(key) or (None if options.orders.is_file() else f"There is no file {options.orders}."):
         console.print(f"[red]{escape(problem)}[/] Nothing was started.", soft_wrap=True)
         return 2
     for name in (signal.SIGTERM, signal.SIGHUP):
@@ -88,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 with suppress(EOFError):
                     console.input(f"\n{address} stays up until you press Enter ")
             return 0 if sound else 1
+    except StripeError as error:
+        console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        return 1
     except KeyboardInterrupt:
         words = "\nInterrupted, and ended. An order that was begun goes on where it stopped when it is run again."
         console.print(words, soft_wrap=True)
@@ -143,7 +146,7 @@ def _tell_prefect_everything() -> None:
 def show(path: Path, sandbox: Sandbox | None) -> bool:
     """Run the file twice, and say whether all is as it should be."""
     from prefect_stripe.blocks import StripeCredentials
-    from prefect_stripe.flows.order_files import read_orders
+    from prefect_stripe.flows.order_files import OrderFileError, read_orders
 
     if sandbox:
         credentials = StripeCredentials(api_key=SecretStr(sandbox.api_key), api_base=sandbox.url)
@@ -153,7 +156,11 @@ def show(path: Path, sandbox: Sandbox | None) -> bool:
     def count() -> Counts:
         return count_in_ledger(sandbox) if sandbox else count_at_stripe(credentials, outcomes)
 
-    file = read_orders(path)
+    try:
+        file = read_orders(path)
+    except OrderFileError as error:
+        console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        return False
     outcomes = _invoice(file.orders, credentials, "first pass ")
     print_orders(file, outcomes)
     print_totals(outcomes)
