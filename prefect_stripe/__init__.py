@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prefect_stripe.blocks import StripeCredentials as StripeCredentials
     from prefect_stripe.flows import InvoiceOrder as InvoiceOrder
-    from prefect_stripe.flows import invoice_lifecycle as invoice_lifecycle
+    from prefect_stripe.flows.invoice_lifecycle import invoice_lifecycle as invoice_lifecycle
 
 _HOME = {
     "StripeCredentials": "prefect_stripe.blocks",
