@@ -15,6 +15,7 @@ from prefect import Flow
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
+from pydantic import SecretStr
 
 from prefect_stripe import InvoiceOrder, StripeCredentials
 from prefect_stripe.client import OPERATIONS
@@ -121,7 +122,7 @@ def test_names_and_addresses_are_kept_where_the_page_says(stripe_sandbox: Sandbo
         lines=[OrderLine(description="Mug", unit_amount=1300)],
         payment_method="pm_card_chargeCustomerFail",
     )
-    credentials = StripeCredentials(api_key=stripe_sandbox.api_key, api_base=stripe_sandbox.url)
+    credentials = StripeCredentials(api_key=SecretStr(stripe_sandbox.api_key), api_base=stripe_sandbox.url)
     outcome = invoice_lifecycle(order, credentials)
     assert isinstance(outcome, dict)
     assert outcome["ending"] == "declined"
