@@ -120,9 +120,14 @@ def check_base(api_base: str) -> None:
     Raises:
         ParameterError: Not https, except on loopback; or not an address at all.
     """
-    parts = urlsplit(api_base)
-    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ParameterError(f"api_base is {api_base!r}: write an address such as {API_BASE!r}")
+    wrong = ParameterError(f"api_base is {api_base!r}: write an address such as {API_BASE!r}")
+    try:
+        parts = urlsplit(api_base)
+        sound = parts.hostname and parts.port != 0 and parts.hostname.encode("idna")
+    except ValueError:  # as is a UnicodeError
+        raise wrong from None
+    if not sound or parts.scheme not in {"https", "http"} or parts.username or parts.query or parts.fragment:
+        raise wrong
     if parts.scheme == "http" and not is_loopback(api_base):
         raise ParameterError(f"api_base is {api_base!r}: a key is sent over https only, except to this machine itself")
 

@@ -58,10 +58,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """A request as it goes out. The headers hold the key: kept out of the repr."""
+    """A request as it goes out. The headers hold the key, and the rest may hold names: kept out of the repr.
+
+    Attributes:
+        method: HTTP method.
+        target: Path and query, below the address of the API.
+        headers: Header names as they are sent.
+        body: What is posted, or None.
+    """
 
     method: str
-    url: str
+    target: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
 
@@ -144,15 +151,15 @@ def _request(operation: Operation, call: Call, config: ClientConfig) -> WireRequ
 
     if len(call.ids) != len(operation.ids):
         raise ParameterError(f"takes {len(operation.ids)} ids ({', '.join(operation.ids)}), not {len(call.ids)}")
-    url = config.api_base.rstrip("/") + path_of(operation.path, dict(zip(operation.ids, call.ids, strict=True)))
+    path = path_of(operation.path, dict(zip(operation.ids, call.ids, strict=True)))
     params = _params(call)
     if found := problems(operation.name, params):
         raise ParameterError("; ".join(str(problem) for problem in found[:5]))
     encoded = form_encode(params)
     headers = _headers(operation, call, config)
     if operation.method == "POST":
-        return WireRequest("POST", url, headers, encoded.encode())
-    return WireRequest(operation.method, f"{url}?{encoded}" if encoded else url, headers)
+        return WireRequest("POST", path, headers, encoded.encode())
+    return WireRequest(operation.method, f"{path}?{encoded}" if encoded else path, headers)
 
 
 def _params(call: Call) -> Mapping[str, Any]:

@@ -1,10 +1,9 @@
 """Connections to Stripe: one pool a process for sync use, and one an event loop for async use.
 
-A pool is a stack of lanes, the last used on top; a lane is an httpx transport with a single connection. httpx's own
-pool looks at all of its connections for every request, which at a hundred under way costs ten times the request itself.
-
-The transports are used without an `httpx.Client` around them: that would write every address to the log, and with it
-the e-mail addresses that customers are looked up by.
+A pool is a stack of lanes, the last used on top; a lane is one connection of httpcore, which is what httpx sends
+through. httpx's client itself is left out: it writes every address to the log, and with it the e-mail addresses that
+customers are looked up by; its pool looks at all of its connections for every request, which at a hundred under way
+costs ten times the request itself; and at one, a request costs twice as much with it as without.
 """
 
 from __future__ import annotations
@@ -14,127 +13,168 @@ import os
 import ssl
 import threading
 import time
+import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
 from prefect_stripe.client.config import ClientConfig, is_loopback
 from prefect_stripe.client.exchange import Answer, NoAnswer, WireRequest
+from prefect_stripe.client.streams import Network
 
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
 
-_ONE_CONNECTION: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
+_FAILURES: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    TimeoutError,
+    zlib.error,
+)
 
-Lane = TypeVar("Lane")
-
-
-class _Lanes(Generic[Lane]):
-    """The lanes that nobody uses, and how a new one is made."""
-
-    def __init__(self, make: Callable[[], Lane]) -> None:
-        self._make = make
-        self._idle: deque[tuple[float, Lane]] = deque()
-        self._lock = threading.Lock()
-
-    def take(self) -> Lane:
-        """Return the lane used last, or a new one."""
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()[1]
-        return self._make()
-
-    def give_back(self, lane: Lane) -> Lane | None:
-        """Keep a lane for later; return one to be closed, if one has been idle for too long."""
-        now = time.monotonic()
-        with self._lock:
-            self._idle.append((now, lane))
-            idle_since, _ = self._idle[0]
-            return self._idle.popleft()[1] if now - idle_since > IDLE_SECONDS else None
-
-    def take_all(self) -> list[Lane]:
-        """Return every lane that nobody uses."""
-        with self._lock:
-            lanes = [lane for _, lane in self._idle]
-            self._idle.clear()
-            return lanes
+SyncLane = httpcore.HTTPConnection | httpcore.ConnectionPool
+AsyncLane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+Lane = TypeVar("Lane", SyncLane, AsyncLane)
 
 
 class Pool:
-    """Connections for sync use, from any thread."""
+    """Connections to one address for sync use, from any thread."""
 
     def __init__(self, api_base: str) -> None:
-        options = _options(api_base)
-        self._lanes = _Lanes(lambda: httpx.HTTPTransport(**options))
+        self._address = _address(api_base)
+        self._idle: _Idle[SyncLane] = _Idle()
         self._turns = threading.Semaphore(MAX_LANES)
 
     def send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
         """Send a request, once, and wait for its answer."""
         with self._turns:
-            lane = self._lanes.take()
+            lane, over = self._idle.take()
+            if over is not None:
+                over.close()
+            lane = lane or self._new_lane()
             try:
                 return self._answer(lane, request, config)
-            except (httpx.RequestError, TimeoutError) as error:
+            except _FAILURES as error:
                 return _no_answer(error, config)
             finally:
-                if (stale := self._lanes.give_back(lane)) is not None:
-                    stale.close()
+                if (over := self._idle.give_back(lane)) is not None:
+                    over.close()
 
-    @staticmethod
-    def _answer(lane: httpx.HTTPTransport, request: WireRequest, config: ClientConfig) -> Answer:
+    def _new_lane(self) -> SyncLane:
+        to = self._address
+        if to.proxy is None:
+            return httpcore.HTTPConnection(to.origin, to.tls, keepalive_expiry=IDLE_SECONDS)
+        kind = httpcore.SOCKSProxy if to.by_socks else httpcore.HTTPProxy
+        return kind(**to.proxy)
+
+    def _answer(self, lane: SyncLane, request: WireRequest, config: ClientConfig) -> Answer:
         deadline = time.monotonic() + config.connect_timeout + config.timeout
-        response = lane.handle_request(_to_httpx(request, config))
+        response = lane.handle_request(self._address.request(request, config))
         try:
             chunks: list[bytes] = []
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_stream():
                 chunks.append(chunk)
-                # httpx's own timeout begins anew with each byte that drips in.
+                # The timeout of a read begins anew with each byte that drips in.
                 if time.monotonic() > deadline:
                     raise TimeoutError
-            return _from_httpx(response, b"".join(chunks))
+            return _answer(response, b"".join(chunks))
         finally:
             response.close()
 
 
 class AsyncPool:
-    """Connections for async use, in one event loop."""
+    """Connections to one address for async use, in one event loop."""
 
     def __init__(self, api_base: str) -> None:
-        options = _options(api_base)
-        self._lanes = _Lanes(lambda: httpx.AsyncHTTPTransport(**options))
+        self._address = _address(api_base)
+        self._idle: _Idle[AsyncLane] = _Idle()
         self._turns = asyncio.Semaphore(MAX_LANES)
 
     async def send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
         """Send a request, once, and wait for its answer."""
         async with self._turns:
-            lane = self._lanes.take()
+            lane, over = self._idle.take()
+            if over is not None:
+                await over.aclose()
+            lane = lane or self._new_lane()
             try:
                 async with asyncio.timeout(config.connect_timeout + config.timeout):
                     return await self._answer(lane, request, config)
-            except (httpx.RequestError, TimeoutError) as error:
+            except _FAILURES as error:
                 return _no_answer(error, config)
             finally:
-                if (stale := self._lanes.give_back(lane)) is not None:
-                    await stale.aclose()
+                if (over := self._idle.give_back(lane)) is not None:
+                    await over.aclose()
 
-    @staticmethod
-    async def _answer(lane: httpx.AsyncHTTPTransport, request: WireRequest, config: ClientConfig) -> Answer:
-        response = await lane.handle_async_request(_to_httpx(request, config))
+    def _new_lane(self) -> AsyncLane:
+        to = self._address
+        if to.proxy is None:
+            network = Network(to.tls)
+            return httpcore.AsyncHTTPConnection(
+                to.origin, to.tls, keepalive_expiry=IDLE_SECONDS, network_backend=network
+            )
+        kind = httpcore.AsyncSOCKSProxy if to.by_socks else httpcore.AsyncHTTPProxy
+        return kind(**to.proxy)
+
+    async def _answer(self, lane: AsyncLane, request: WireRequest, config: ClientConfig) -> Answer:
+        response = await lane.handle_async_request(self._address.request(request, config))
         try:
-            return _from_httpx(response, await response.aread())
+            return _answer(response, await response.aread())
         finally:
             await response.aclose()
 
     async def close(self) -> None:
         """Close every connection."""
-        for lane in self._lanes.take_all():
+        for lane in self._idle.take_all():
             await lane.aclose()
 
+
+class _Idle(Generic[Lane]):
+    """The lanes that nobody uses, the one used last on top."""
+
+    def __init__(self) -> None:
+        self._lanes: deque[tuple[float, Lane]] = deque()
+        self._lock = threading.Lock()
+
+    def take(self) -> tuple[Lane | None, Lane | None]:
+        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot."""
+        with self._lock:
+            if not self._lanes:
+                return None, None
+            _, lane = self._lanes.pop()
+        # A proxy looks after its connection itself.
+        if isinstance(lane, httpcore.HTTPConnection | httpcore.AsyncHTTPConnection) and (
+            lane.is_closed() or lane.has_expired()
+        ):
+            return None, lane
+        return lane, None
+
+    def give_back(self, lane: Lane) -> Lane | None:
+        """Keep a lane for later; return one to be closed, if one has been idle for too long."""
+        now = time.monotonic()
+        with self._lock:
+            self._lanes.append((now, lane))
+            idle_since, _ = self._lanes[0]
+            return self._lanes.popleft()[1] if now - idle_since > IDLE_SECONDS else None
+
+    def take_all(self) -> list[Lane]:
+        """Return every lane."""
+        with self._lock:
+            lanes = [lane for _, lane in self._lanes]
+            self._lanes.clear()
+            return lanes
+
+
+# --- One pool a process, and one a loop -------------------------------------------------------------------------------
 
 _lock = threading.Lock()
 _pools: dict[str, Pool] = {}
@@ -187,51 +227,90 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
+# --- Where to, and what came of it ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    origin: httpcore.Origin
+    host: bytes
+    prefix: bytes
+    tls: ssl.SSLContext | None
+    proxy: Mapping[str, Any] | None
+    by_socks: bool
+
+    def request(self, request: WireRequest, config: ClientConfig) -> httpcore.Request:
+        headers = [(b"Host", self.host), *((k.encode(), v.encode()) for k, v in request.headers.items())]
+        if request.body is not None:
+            headers.append((b"Content-Length", b"%d" % len(request.body)))
+        to = self.origin
+        url = httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=self.prefix + request.target.encode())
+        timeout = {
+            "connect": config.connect_timeout,
+            "read": config.timeout,
+            "write": config.timeout,
+            "pool": config.timeout,
+        }
+        return httpcore.Request(
+            request.method.encode(), url, headers=headers, content=request.body, extensions={"timeout": timeout}
+        )
+
+
+def _address(api_base: str) -> _Address:
+    parts = urlsplit(api_base)
+    host = (parts.hostname or "").encode("idna")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    tls = _ssl_context() if parts.scheme == "https" else None
+    proxy = _proxy(api_base)
+    options = None
+    if proxy is not None:
+        options = {
+            "proxy_url": str(proxy.url),
+            "proxy_auth": proxy.raw_auth,
+            "ssl_context": tls,
+            "max_connections": 1,
+            "keepalive_expiry": IDLE_SECONDS,
+        }
+    return _Address(
+        httpcore.Origin(parts.scheme.encode(), host, port),
+        parts.netloc.encode("idna"),
+        quote(parts.path.rstrip("/"), safe="/%").encode(),
+        tls,
+        options,
+        proxy is not None and proxy.url.scheme.startswith("socks"),
+    )
+
+
 @cache
 def _ssl_context() -> ssl.SSLContext:
     # Making one costs 45 ms of CPU, so all connections of a process share it.
     return httpx.create_ssl_context()
 
 
-def _options(api_base: str) -> dict[str, Any]:
-    return {"verify": _ssl_context(), "limits": _ONE_CONNECTION, "proxy": _proxy(api_base)}
-
-
-def _proxy(api_base: str) -> str | None:
+def _proxy(api_base: str) -> httpx.Proxy | None:
     # A key goes to this machine itself in clear: on no account through a proxy.
     parts = urlsplit(api_base)
     if is_loopback(api_base) or proxy_bypass(parts.hostname or ""):
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    url = proxies.get(parts.scheme) or proxies.get("all")
+    return httpx.Proxy(url if "://" in url else f"http://{url}") if url else None
 
 
-def _to_httpx(request: WireRequest, config: ClientConfig) -> httpx.Request:
-    timeout = {
-        "connect": config.connect_timeout,
-        "read": config.timeout,
-        "write": config.timeout,
-        "pool": config.timeout,
-    }
-    return httpx.Request(
-        request.method,
-        request.url,
-        headers=dict(request.headers),
-        content=request.body,
-        extensions={"timeout": timeout},
-    )
+def _answer(response: httpcore.Response, body: bytes) -> Answer:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    if headers.get("content-encoding") == "gzip":
+        body = zlib.decompress(body, wbits=31)
+    return Answer(response.status, headers, body)
 
 
-def _from_httpx(response: httpx.Response, body: bytes) -> Answer:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-    return Answer(response.status_code, headers, body)
-
-
-def _no_answer(error: httpx.RequestError | TimeoutError, config: ClientConfig) -> NoAnswer:
-    if isinstance(error, httpx.ConnectTimeout):
+def _no_answer(error: Exception, config: ClientConfig) -> NoAnswer:
+    if isinstance(error, httpcore.ConnectTimeout):
         return NoAnswer(f"no connection within {config.connect_timeout:g} s")
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    if isinstance(error, httpcore.TimeoutException | TimeoutError):
         return NoAnswer(f"nothing, or not all of it, came within {config.timeout:g} s")
+    if isinstance(error, zlib.error):
+        return NoAnswer("the answer could not be unpacked")
     # The text of a LocalProtocolError may quote a header.
-    text = "" if isinstance(error, httpx.LocalProtocolError) else str(error)
+    text = "" if isinstance(error, httpcore.LocalProtocolError) else str(error)
     return NoAnswer(f"{type(error).__name__}: {text}" if text else type(error).__name__)

@@ -7,6 +7,7 @@ import json
 import socket
 import socketserver
 import struct
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -109,7 +110,10 @@ def until_closed(body: bytes) -> Act:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers each request by the next act of the script, and as `otherwise` says once the script is done."""
+    """Answers each request by the next act of the script, and as `otherwise` says once the script is done.
+
+    `ended` counts the connections that came to their end.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
@@ -121,6 +125,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.otherwise: Act = answer()
         self.seen: list[Seen] = []
         self.connections = 0
+        self.ended = threading.Semaphore(0)
 
     @property
     def url(self) -> str:
@@ -153,6 +158,7 @@ class _Handler(socketserver.StreamRequestHandler):
             server.seen.append(Seen(method, parts.path, parts.query, headers, body, connection))
             act = server.script.popleft() if server.script else server.otherwise
             alive = act(self.connection)
+        server.ended.release()
 
 
 @dataclass

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import gzip
 import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -130,18 +130,30 @@ def test_no_more_connections_than_there_are_lanes(server: Server, sync: bool, mo
 
 
 def test_connections_end_with_their_event_loop(server: Server) -> None:
+    client = AsyncStripeClient(Caller(server, sync=False).config())
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(client.call("retrieve_customer", "cus_1"))
+    assert not server.ended.acquire(blocking=False)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert server.ended.acquire(timeout=5)
+    assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
+    loop.close()
+
+
+def test_an_event_loop_leaves_nothing_open_behind(server: Server) -> None:
     caller = Caller(server, sync=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        loops = [asyncio.new_event_loop() for _ in range(3)]
-        for loop in loops[:2]:
-            loop.run_until_complete(AsyncStripeClient(caller.config()).call("retrieve_customer", "cus_1"))
-            assert loop in transport._async_pools  # pyright: ignore[reportPrivateUsage]
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
-            loop.close()
-        gc.collect()
-        loops[2].close()
+    code = f"""
+import asyncio, warnings
+warnings.simplefilter("error")
+from prefect_stripe.client import AsyncStripeClient, ClientConfig
+client = AsyncStripeClient(ClientConfig(api_key={KEY!r}, api_base={caller.server.url!r}))
+async def several():
+    await asyncio.gather(*(client.call("retrieve_customer", "cus_1") for _ in range(5)))
+for _ in range(3):
+    asyncio.run(several())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:
@@ -157,13 +169,13 @@ def test_idle_connections_are_closed_in_time(server: Server, monkeypatch: pytest
     caller = Caller(server, sync=True)
     server.otherwise = slowly(answer())
     at_once(4, lambda: caller("retrieve_customer", "cus_1"))
-    pool = transport.pool(server.url)
-    assert len(pool._lanes._idle) == 4  # pyright: ignore[reportPrivateUsage]
+    idle = transport.pool(server.url)._idle  # pyright: ignore[reportPrivateUsage]
+    assert len(idle._lanes) == 4  # pyright: ignore[reportPrivateUsage]
 
     monkeypatch.setattr(transport, "IDLE_SECONDS", -1.0)
     for _ in range(4):
         caller("retrieve_customer", "cus_1")
-    assert not pool._lanes._idle  # pyright: ignore[reportPrivateUsage]
+    assert not idle._lanes  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_forked_process_does_not_speak_through_its_parents_connection(server: Server) -> None:

@@ -83,6 +83,9 @@ def test_an_address_that_a_key_may_be_sent_to(base: str) -> None:
         "https://api.stripe.com#x",
         "api.stripe.com",
         "ftp://api.stripe.com",
+        "https://api.stripe.com:99999",
+        "https://[::1",
+        "https://a..b",
         "",
     ],
 )

@@ -145,6 +145,8 @@ def decoded(form: str) -> dict[str, Any]:
 
 
 def _lists(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_lists(item) for item in node]  # pyright: ignore
     if not isinstance(node, dict):
         return node
     items: dict[str, Any] = {name: _lists(value) for name, value in node.items()}  # pyright: ignore

@@ -1,0 +1,110 @@
+"""TLS: spoken with whom the certificate names, and with nobody else."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from prefect_stripe.client import APIConnectionError, RetryPolicy, transport
+from tests.client.server import CUSTOMER, Caller, Server
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def server(certificate: Path) -> Iterator[Server]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Server() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_context() -> Iterator[None]:
+    transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    yield
+    transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+
+def test_an_answer_comes_over_tls_on_one_connection(
+    call: Caller, server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    call.options["api_base"] = server.url.replace("http:", "https:")
+    assert call("create_customer", params={"name": "Zoë"}).data == CUSTOMER
+    if call.sync:
+        call("retrieve_customer", "cus_1")
+        assert server.connections == 1
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_no_key(call: Caller, server: Server) -> None:
+    call.options |= {"api_base": server.url.replace("http:", "https:"), "retries": RetryPolicy(max_retries=0)}
+    with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+        call("retrieve_customer", "cus_1")
+    assert server.seen == []
+
+
+def test_a_certificate_of_another_name_gets_no_key(
+    call: Caller, server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    base = server.url.replace("http://127.0.0.1", "https://localhost")
+    call.options |= {"api_base": base, "retries": RetryPolicy(max_retries=0)}
+    with pytest.raises(APIConnectionError, match=r"(?i)hostname mismatch"):
+        call("retrieve_customer", "cus_1")
+    assert server.seen == []
+
+
+def test_plain_http_where_tls_was_wanted_gets_no_key(call: Caller) -> None:
+    with Server() as plain:
+        thread = threading.Thread(target=plain.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        call.options |= {
+            "api_base": plain.url.replace("http:", "https:"),
+            "retries": RetryPolicy(max_retries=0),
+            "timeout": 1.0,
+            "connect_timeout": 0.5,
+        }
+        with pytest.raises(APIConnectionError):
+            call("retrieve_customer", "cus_1")
+        assert plain.seen == []
+        plain.shutdown()
+        thread.join()
