@@ -55,7 +55,10 @@ def _email(value: Any) -> Any:
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
+Whole = BeforeValidator(_whole)
+"""Of an optional number it stands after the bounds, which a form would not know otherwise."""
+
+WholeNumber = Annotated[int, Whole]
 Currency = Annotated[str, AfterValidator(_currency)]
 Text = Annotated[str, AfterValidator(_one_line)]
 # The patterns are for forms, which check them by themselves; the validators say it in words.
@@ -78,12 +81,10 @@ class OrderLine(BaseModel):
     quantity: WholeNumber = Field(
         default=1, ge=1, le=999_999, title="Quantity", description="Whole pieces, at least 1."
     )
-    unit_amount: WholeNumber | None = Field(
+    unit_amount: Annotated[int, Field(ge=-99_999_999, le=99_999_999), Whole] | None = Field(
         default=None,
         title="Unit amount (minor units)",
         description="Price of one piece in minor units: 1250 for 12.50 USD, 500 for 500 JPY. Negative for a reduction.",
-        ge=-99_999_999,
-        le=99_999_999,
     )
     price: Id | None = Field(
         default=None, title="Price", description="Id of one of your prices (price_…), in place of a unit amount."
@@ -105,13 +106,13 @@ class LineCorrection(BaseModel):
 
     line: WholeNumber = Field(ge=1, title="Line", description="Number of the line to correct, counted from 1.")
     description: Text | None = Field(default=None, max_length=500, title="Description", description="New description.")
-    quantity: WholeNumber | None = Field(default=None, ge=1, le=999_999, title="Quantity", description="New quantity.")
-    unit_amount: WholeNumber | None = Field(
+    quantity: Annotated[int, Field(ge=1, le=999_999), Whole] | None = Field(
+        default=None, title="Quantity", description="New quantity."
+    )
+    unit_amount: Annotated[int, Field(ge=-99_999_999, le=99_999_999), Whole] | None = Field(
         default=None,
         title="Unit amount (minor units)",
         description="New price of one piece in minor units.",
-        ge=-99_999_999,
-        le=99_999_999,
     )
 
     @property
@@ -129,7 +130,7 @@ class Order(BaseModel):
         min_length=1,
         max_length=200,
         title="Order number",
-        description="Your own id of the order. The same id is never invoiced twice.",
+        description="Your own id of the order. The same id is never billed twice.",
     )
     currency: Currency = Field(
         min_length=3, max_length=3, title="Currency", description="Three-letter code, such as usd, eur or jpy."
@@ -189,9 +190,8 @@ class InvoiceOrder(Order):
     lines: list[OrderLine] = Field(
         min_length=1, max_length=MOST_LINES, title="Lines", description="What is billed: 1 to 250 lines."
     )
-    total: WholeNumber | None = Field(
+    total: Annotated[int, Field(ge=0), Whole] | None = Field(
         default=None,
-        ge=0,
         title="Total (minor units)",
         description="What the invoice must come to, as a check: it is not finalized if it comes to anything else.",
     )
@@ -203,8 +203,8 @@ class InvoiceOrder(Order):
         title="Collection method",
         description="Charge the customer's payment method, or send the invoice by e-mail.",
     )
-    days_until_due: WholeNumber | None = Field(
-        default=None, ge=0, le=3650, title="Days until due", description="Only for invoices that are sent."
+    days_until_due: Annotated[int, Field(ge=0, le=3650), Whole] | None = Field(
+        default=None, title="Days until due", description="Only for invoices that are sent."
     )
     due_date: AwareDatetime | None = Field(
         default=None, title="Due date", description="Only for invoices that are sent, in place of days until due."
@@ -241,13 +241,6 @@ class InvoiceOrder(Order):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        details = (self.customer_external_id, self.customer_email, self.customer_name)
-        if self.customer and any(details):
-            raise ValueError(
-                "name the customer once: either customer (cus_…), or customer_external_id, _email and _name"
-            )
-        if not self.customer and not (self.customer_external_id or self.customer_email):
-            raise ValueError("the order needs a customer: customer (cus_…), customer_external_id or customer_email")
         if self.collection_method == "charge_automatically" and (self.days_until_due is not None or self.due_date):
             raise ValueError(
                 "an invoice that is charged automatically has no due date: leave out days_until_due and due_date, "

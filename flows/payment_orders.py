@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from prefect_stripe.client.identity import fingerprint
-from prefect_stripe.flows.orders import Id, Order, Text, WholeNumber
+from prefect_stripe.flows.orders import Id, Order, Text, Whole, WholeNumber
 from prefect_stripe.money import chargeable
 
 PaymentMethodType = Literal["card", "us_bank_account", "customer_balance"]
@@ -56,17 +56,13 @@ class PaymentOrder(Order):
         title="Settlement",
         description="Capture the money; hold the authorisation for a later run; or cancel the payment.",
     )
-    increase_to: WholeNumber | None = Field(
+    increase_to: Annotated[int, Field(ge=1, le=_LARGEST), Whole] | None = Field(
         default=None,
-        ge=1,
-        le=_LARGEST,
         title="Increase to (minor units)",
         description="New total of a card's authorisation, above the amount. Only before it is captured.",
     )
-    amount_to_capture: WholeNumber | None = Field(
+    amount_to_capture: Annotated[int, Field(ge=1, le=_LARGEST), Whole] | None = Field(
         default=None,
-        ge=1,
-        le=_LARGEST,
         title="Amount to capture (minor units)",
         description="Part of the authorised amount; the rest is released. Empty means all of it.",
     )
