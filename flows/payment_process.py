@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.client import CardError, IdempotencyError, InvalidRequestError
+from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.attaching import attached
-from prefect_stripe.flows.business import Business, Rejected, Steps, StripeObject
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.outcomes import Ending, PaymentOutcome, decline_reason, failure_reason
 from prefect_stripe.flows.payment_orders import PaymentOrder
@@ -94,27 +95,51 @@ class PaymentWork:
         )
 
     def _find(self) -> Steps:
-        page = yield from self.business.read(
-            f"look for the payment of {self.order.external_id} at {self.customer}",
-            "list_payment_intents",
-            params={"customer": self.customer, "created": {"gte": self.business.ago(self.look_back_days)}},
-        )
-        own = [i for i in page["data"] if (i.get("metadata") or {}).get(ORDER) == self.order.external_id]
-        if len(own) > 1:
-            raise Rejected(f"there are {len(own)} payments of this order: {', '.join(i['id'] for i in own)}")
-        if own:
-            self.intent = own[0]
+        """Find the order's payment: by list, which knows at once, then by search, at other customers and long ago."""
+        label = f"look for the payment of {self.order.external_id}"
+        recent = {"customer": self.customer, "created": {"gte": self.business.ago(self.look_back_days)}}
+        self._take((yield from self._own(f"{label} at {self.customer}", "list_payment_intents", recent)))
+        if not self.intent:
+            query = search_query("payment_intents", (f"metadata[{ORDER}]", ":", self.order.external_id))
+            self._take((yield from self._own(f"{label} everywhere", "search_payment_intents", {"query": query})))
+            if self.intent:
+                # What search shows may be a minute old.
+                yield from self._reread()
+        if self.intent:
             yield Note(f"found {self.intent['id']}, {self.intent['status']}", self.intent)
 
+    def _own(self, label: str, operation: str, params: dict[str, Any]) -> Process[list[StripeObject]]:
+        page = yield from self.business.read(label, operation, params=params)
+        return [
+            intent for intent in page["data"] if (intent.get("metadata") or {}).get(ORDER) == self.order.external_id
+        ]
+
+    def _take(self, own: list[StripeObject]) -> None:
+        elsewhere = [intent for intent in own if intent["customer"] != self.customer]
+        if elsewhere:
+            names = ", ".join(f"{intent['id']} ({intent['status']}) of {intent['customer']}" for intent in elsewhere)
+            raise Rejected(
+                f"this order was charged to another customer before: {names}; it is now for {self.customer}: use "
+                "another external_id if both are meant"
+            )
+        if len(own) > 1:
+            raise Rejected(f"there are {len(own)} payments of this order: {', '.join(intent['id'] for intent in own)}")
+        self.intent = own[0] if own else {}
+
     def _create(self) -> Steps:
+        order = self.order
+
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is None:
-                yield from self._find()
+                # Of all customers, and by list: the key may stand for another customer's payment.
+                recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+                self._take(
+                    (yield from self._own(f"look again for {order.external_id}", "list_payment_intents", recent))
+                )
                 return self.intent or None
             self.intent = answered
             return (yield from self._reread())
 
-        order = self.order
         params: dict[str, Any] = {
             "amount": order.amount,
             "currency": order.currency,
