@@ -1,14 +1,15 @@
 """What every task is made of: a function that says what it wants, run as a sync task and as its async twin.
 
-A task's function sends nothing. It returns a `Wanted`: the call, as whom, and how many items. `stripe_task` makes of it
-the Prefect task that does it, and `async_twin` the same for async code.
+A task's function sends nothing. It returns a `Wanted`: the call, as whom, and how many items. One that needs several
+calls yields them. `stripe_task` makes of it the Prefect task that does it, and `async_twin` the same for async code.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Task
@@ -43,6 +44,10 @@ class Wanted(Generic[R]):
     call: Call
     slot: str | None = None
     max_items: int | None = None
+
+
+Steps = Generator[Wanted[Any], Any, R]
+"""Several calls for one result: yields each, is sent its answer or thrown its error, and returns the task's result."""
 
 
 def one(
@@ -88,34 +93,64 @@ RETRIES: Final[dict[str, Any]] = {
 """The outer net of every task that calls Stripe; `Retry-After` and the short pauses are the client's."""
 
 
-def stripe_task(wants: Callable[P, Wanted[R]]) -> Task[P, R]:
+def stripe_task(wants: Callable[P, Wanted[R] | Steps[R]]) -> Task[P, R]:
     """Make the sync task of a function that says what it wants."""
 
     @functools.wraps(wants)
     def perform(*args: P.args, **kwargs: P.kwargs) -> R:
-        wanted = identified(wants(*args, **kwargs))
-        client, call = wanted.credentials.get_client(), wanted.call
-        if OPERATIONS[call.operation].paging is None:
-            return cast(R, without_secrets(client.perform(call).data))
-        return cast(R, [without_secrets(i) for page in client.walk(call, wanted.max_items) for i in page])
+        steps = _steps(wants(*args, **kwargs))
+        advance = partial(next, steps)
+        while True:
+            try:
+                wanted = advance()
+            except StopIteration as end:
+                return cast(R, end.value)
+            try:
+                advance = partial(steps.send, _answer(identified(wanted)))
+            except StripeError as error:
+                advance = partial(steps.throw, error)
 
     return _task(perform, wants.__name__, wants.__name__)
 
 
 def async_twin(task: Task[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
     """Make the async task that does what a sync one does."""
-    wants: Callable[P, Wanted[R]] = task.fn.__wrapped__  # type: ignore[attr-defined]
+    wants: Callable[P, Wanted[R] | Steps[R]] = task.fn.__wrapped__  # type: ignore[attr-defined]
 
     @functools.wraps(wants)
     async def perform(*args: P.args, **kwargs: P.kwargs) -> R:
-        wanted = identified(wants(*args, **kwargs))
-        client, call = wanted.credentials.get_async_client(), wanted.call
-        if OPERATIONS[call.operation].paging is None:
-            return cast(R, without_secrets((await client.perform(call)).data))
-        return cast(R, [without_secrets(i) async for page in client.walk(call, wanted.max_items) for i in page])
+        steps = _steps(wants(*args, **kwargs))
+        advance = partial(next, steps)
+        while True:
+            try:
+                wanted = advance()
+            except StopIteration as end:
+                return cast(R, end.value)
+            try:
+                advance = partial(steps.send, await _aanswer(identified(wanted)))
+            except StripeError as error:
+                advance = partial(steps.throw, error)
 
     perform.__name__ = perform.__qualname__ = f"a{task.name}"
     return _task(perform, task.name, f"a{task.name}")
+
+
+def _steps(wanted: Wanted[R] | Steps[R]) -> Steps[R]:
+    return cast(R, (yield wanted)) if isinstance(wanted, Wanted) else (yield from wanted)
+
+
+def _answer(wanted: Wanted[Any]) -> Any:
+    client, call = wanted.credentials.get_client(), wanted.call
+    if OPERATIONS[call.operation].paging is None:
+        return without_secrets(client.perform(call).data)
+    return [without_secrets(i) for page in client.walk(call, wanted.max_items) for i in page]
+
+
+async def _aanswer(wanted: Wanted[Any]) -> Any:
+    client, call = wanted.credentials.get_async_client(), wanted.call
+    if OPERATIONS[call.operation].paging is None:
+        return without_secrets((await client.perform(call)).data)
+    return [without_secrets(i) async for page in client.walk(call, wanted.max_items) for i in page]
 
 
 def _task(fn: Callable[P, Any], operation: str, name: str) -> Task[P, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import Unpack
 
 from prefect_stripe.blocks import StripeCredentials
-from prefect_stripe.tasks.declaration import StripeObject, Wanted, async_twin, many, one, stripe_task
+from prefect_stripe.client import InvalidRequestError
+from prefect_stripe.tasks.declaration import Steps, StripeObject, Wanted, async_twin, many, one, stripe_task
 
 if TYPE_CHECKING:
     from prefect_stripe.params import InvoiceCreatePreviewParams, InvoiceLineItemListParams
@@ -21,11 +22,12 @@ def preview_invoice(
     expand: Sequence[str] = (),
     stripe_account: str | None = None,
     **params: Unpack[InvoiceCreatePreviewParams],
-) -> Wanted[StripeObject]:
+) -> Steps[StripeObject]:
     """Preview an invoice. Stripe page: "Create a preview invoice".
 
-    What was "the upcoming invoice". Nothing is made: it is a POST that only reads. Name what to preview besides the
-    customer: a subscription, a schedule, their details, or `invoice_items`.
+    What was "the upcoming invoice". Nothing is made: it is a POST that only reads. Stripe wants to be told what to
+    preview besides the customer: a subscription, a schedule, the items or phases of one to be, or `invoice_items`. With
+    a customer alone its subscriptions are listed, and the next invoice to come of any of them is previewed.
 
     Args:
         credentials: As whom.
@@ -35,10 +37,9 @@ def preview_invoice(
             (amounts in minor units).
 
     Returns:
-        The preview, which `list_preview_lines` reads on by its `id` for some days.
+        The preview, which `list_preview_lines` reads on by its `id` for some days; empty where nothing is upcoming.
 
     Raises:
-        InvalidRequestError: There is nothing to preview (`invoice_upcoming_none`).
         ParameterError: A parameter that Stripe does not know, or of the wrong type; nothing was sent.
         StripeError: Stripe refused, failed, or could not be reached.
 
@@ -51,11 +52,40 @@ def preview_invoice(
         @flow
         def try_preview_invoice(credentials: StripeCredentials) -> int:
             customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
-            items = [{"amount": 1250, "currency": "usd", "description": "Coffee"}]
-            return preview_invoice(credentials, customer=customer, invoice_items=items)["total"]
+            preview = preview_invoice(
+                credentials,
+                customer=customer,
+                invoice_items=[{"amount": 1250, "currency": "usd", "description": "Coffee"}],
+            )
+            return preview["total"]
         ```
     """
-    return one(credentials, "preview_invoice", (), params, expand=expand, stripe_account=stripe_account)
+    given: dict[str, Any] = {**params}
+    owner = {name: given[name] for name in ("customer", "customer_account") if given.get(name) is not None}
+    named: list[dict[str, str]] = [{}]
+    if owner and not _says_what(given):
+        subscriptions = yield many(credentials, "list_subscriptions", (), owner, stripe_account=stripe_account)
+        named = [{"subscription": each["id"]} for each in sorted(subscriptions, key=_renewal)]
+    for what in named:
+        call = {**given, **what}
+        try:
+            found = yield one(credentials, "preview_invoice", (), call, expand=expand, stripe_account=stripe_account)
+            return cast(StripeObject, found)
+        except InvalidRequestError as error:
+            if error.code != "invoice_upcoming_none":
+                raise
+    return {}
+
+
+def _says_what(given: Mapping[str, Any]) -> bool:
+    subscription: Any = given.get("subscription_details") or {}
+    schedule: Any = given.get("schedule_details") or {}
+    named = (given.get(name) for name in ("subscription", "schedule", "invoice_items"))
+    return any(each is not None for each in (subscription.get("items"), schedule.get("phases"), *named))
+
+
+def _renewal(subscription: StripeObject) -> int:
+    return min((item["current_period_end"] for item in subscription["items"]["data"]), default=0)
 
 
 @stripe_task
@@ -96,9 +126,12 @@ def list_preview_lines(
         @flow
         def try_list_preview_lines(credentials: StripeCredentials) -> int:
             customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
-            items = [{"amount": 1250, "currency": "usd", "description": "Coffee"}]
-            preview = preview_invoice(credentials, customer=customer, invoice_items=items)
-            return len(list_preview_lines(credentials, preview["id"]))
+            preview = preview_invoice(
+                credentials,
+                customer=customer,
+                invoice_items=[{"amount": 1250, "currency": "usd", "description": "Coffee"}],
+            )
+            return len(list_preview_lines(credentials, preview["id"])) if preview else 0
         ```
     """
     return many(
