@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, and make. Everything else goes into .venv, from constraints.txt.
 
 PYTHON ?= python3
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed

@@ -29,3 +29,10 @@ def prefect_server() -> Iterator[None]:
 def _server_where_marked(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("server"):
         request.getfixturevalue("prefect_server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share a server in one process, where tests are spread over several."""
+    for item in items:
+        if item.get_closest_marker("server"):
+            item.add_marker(pytest.mark.xdist_group("server"))
