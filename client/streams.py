@@ -72,10 +72,12 @@ class Network(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> Stream:
-        """Connect, trying a host's addresses side by side."""
+        """Connect, trying a host's addresses side by side where the event loop can."""
+        side_by_side = isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
+        options: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if side_by_side else {}
         try:
             async with asyncio.timeout(timeout):
-                return Stream(*await asyncio.open_connection(host, port, ssl=self._tls, happy_eyeballs_delay=0.25))
+                return Stream(*await asyncio.open_connection(host, port, ssl=self._tls, **options))
         except TimeoutError:
             raise httpcore.ConnectTimeout from None
         except OSError as error:

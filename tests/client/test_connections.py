@@ -26,7 +26,7 @@ from prefect_stripe.client import (
     StripeClient,
     transport,
 )
-from tests.client.server import CUSTOMER, KEY, Act, Caller, Server, answer
+from tests.client.server import CUSTOMER, KEY, Act, Caller, Server, answer, say_nothing
 
 
 @pytest.fixture
@@ -154,6 +154,20 @@ for _ in range(3):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_call_that_is_given_up_leaves_its_place_to_the_next(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        client = AsyncStripeClient(Caller(server, sync=False).config())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.call("retrieve_customer", "cus_1"), 0.05)
+        for _ in range(2):
+            assert (await client.call("retrieve_customer", "cus_1")).tries == 1
+
+    monkeypatch.setattr(transport, "MAX_LANES", 1)
+    server.will(say_nothing)
+    asyncio.run(run())
+    assert [request.connection for request in server.seen] == [1, 2, 2]
 
 
 def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:

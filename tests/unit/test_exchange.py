@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -214,6 +215,12 @@ def test_a_write_says_who_it_is_as_whom_and_in_which_version() -> None:
     other = sent(Call("create_customer", stripe_account="acct_2"), config)
     assert other.headers["Stripe-Account"] == "acct_2"
     assert "Stripe-Account" not in sent(RETRIEVE).headers
+
+
+def test_the_package_names_itself_in_its_own_version() -> None:
+    name, python = sent(RETRIEVE).headers["User-Agent"].split(" ")
+    assert name == f"prefect-stripe/{version('prefect-stripe')}"
+    assert python.startswith("python/3.")
 
 
 def test_expansions_of_both_kinds_are_joined() -> None:
