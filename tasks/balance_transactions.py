@@ -25,6 +25,8 @@ def retrieve_balance_transaction(
 ) -> Wanted[StripeObject]:
     """Retrieve a balance transaction. Stripe page: "Retrieve a balance transaction".
 
+    `net` is `amount` less `fee`, in minor units of the settlement currency, which may not be the charge's.
+
     Args:
         credentials: As whom.
         balance_transaction: Id of the balance transaction (`txn_…`).
@@ -55,7 +57,7 @@ def retrieve_balance_transaction(
         def try_retrieve_balance_transaction(credentials: StripeCredentials) -> int:
             customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
             card = attach_payment_method(credentials, "pm_card_visa", customer=customer)["id"]
-            payment = create_payment_intent(
+            create_payment_intent(
                 credentials,
                 amount=5000,
                 currency="usd",
@@ -89,7 +91,8 @@ def list_balance_transactions(
 ) -> Wanted[list[StripeObject]]:
     """List balance transactions, every page, newest first. Stripe page: "List all balance transactions".
 
-    `amount`, `fee` and `net` are minor units of the settlement currency, which may not be the charge's.
+    `net` is `amount` less `fee`, in minor units of the settlement currency, which may not be the charge's. By `payout`,
+    what an automatic payout is made of.
 
     Args:
         credentials: As whom.
@@ -121,7 +124,7 @@ def list_balance_transactions(
         def try_list_balance_transactions(credentials: StripeCredentials) -> int:
             customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
             card = attach_payment_method(credentials, "pm_card_visa", customer=customer)["id"]
-            payment = create_payment_intent(
+            create_payment_intent(
                 credentials,
                 amount=5000,
                 currency="usd",

@@ -31,6 +31,9 @@ def retrieve_charge(
 ) -> Wanted[StripeObject]:
     """Retrieve a charge. Stripe page: "Retrieve a charge".
 
+    Right after a payment `balance_transaction`, which has the fee, may still be null. Refunds are left out unless
+    expanded.
+
     Args:
         credentials: As whom.
         charge: Id of the charge (`ch_…`).
@@ -88,12 +91,15 @@ def update_charge(
 ) -> Wanted[StripeObject]:
     """Update a charge. Stripe page: "Update a charge".
 
+    What was charged never changes. A `customer` or `transfer_group` can be set where there is none yet.
+
     Args:
         credentials: As whom.
         charge: Id of the charge (`ch_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `description`, `receipt_email`, `metadata`.
 
@@ -148,6 +154,8 @@ def list_charges(
     **params: Unpack[ChargeListParams],
 ) -> Wanted[list[StripeObject]]:
     """List charges, every page, newest first. Stripe page: "List all charges".
+
+    Failed ones are among them: look at `status`. By `transfer_group` no more than 100 are found.
 
     Args:
         credentials: As whom.
@@ -204,7 +212,8 @@ def search_charges(
     """Search charges, every page. Stripe page: "Search charges".
 
     Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
-    not searched.
+    not searched. By `amount`, `currency`, `customer`, `status`, `refunded`, `disputed`, the card's last digits and
+    more. `search_query` of `prefect_stripe.client.search` writes queries with the quotes in their places.
 
     Args:
         credentials: As whom.
@@ -256,14 +265,16 @@ def capture_charge(
 ) -> Wanted[StripeObject]:
     """Capture a charge that was made without a PaymentIntent. Stripe page: "Capture a charge".
 
-    Stripe has deprecated it: a PaymentIntent's charge is captured with `capture_payment_intent`.
+    Legal once, on a charge made with `capture=false`, for seven days. Stripe has deprecated it: a PaymentIntent's
+    charge is captured with `capture_payment_intent`.
 
     Args:
         credentials: As whom.
         charge: Id of the charge (`ch_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `amount` (minor units; all of it by default).
 
@@ -277,36 +288,13 @@ def capture_charge(
     Example:
         ```python
         from prefect import flow
-        from prefect_stripe.client import StripeError
         from prefect_stripe import StripeCredentials
-        from prefect_stripe.tasks import (
-            create_customer,
-            attach_payment_method,
-            create_payment_intent,
-            retrieve_payment_intent,
-            capture_payment_intent,
-            capture_charge,
-        )
+        from prefect_stripe.tasks import list_charges, capture_charge
 
         @flow
-        def try_capture_charge(credentials: StripeCredentials) -> str:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
-            card = attach_payment_method(credentials, "pm_card_visa", customer=customer)["id"]
-            intent = create_payment_intent(
-                credentials,
-                amount=5000,
-                currency="usd",
-                customer=customer,
-                payment_method=card,
-                capture_method="manual",
-                confirm=True,
-                allowed_payment_method_types=["card"],
-            )["id"]
-            held = retrieve_payment_intent(credentials, intent)["latest_charge"]
-            try:
-                return capture_charge(credentials, held)["status"]
-            except StripeError:
-                return capture_payment_intent(credentials, intent)["status"]
+        def try_capture_charge(credentials: StripeCredentials) -> list[str]:
+            held = [c for c in list_charges(credentials) if not c["captured"] and c["payment_intent"] is None]
+            return [capture_charge(credentials, charge["id"])["status"] for charge in held]
         ```
     """
     return one(

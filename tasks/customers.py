@@ -34,13 +34,15 @@ def create_customer(
 ) -> Wanted[StripeObject]:
     """Create a customer. Stripe page: "Create a customer".
 
-    Stripe does not keep e-mail addresses unique: two calls with the same one make two customers.
+    Stripe does not keep e-mail addresses unique: two calls with the same one make two customers. What a customer is
+    made with and not given later: `payment_method`, `tax_id_data`, `test_clock`.
 
     Args:
         credentials: As whom.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `email`, `name`, `metadata`; `balance` in minor units.
 
@@ -130,14 +132,16 @@ def update_customer(
 ) -> Wanted[StripeObject]:
     """Update a customer. Stripe page: "Update a customer".
 
-    What is not given stays as it is; hashes such as `metadata` are merged, lists are replaced, and `''` clears a field.
+    What is not given stays as it is: hashes such as `metadata` are merged, lists are replaced, `''` clears a field, and
+    None is not sent.
 
     Args:
         credentials: As whom.
         customer: Id of the customer (`cus_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `name`, `invoice_settings`, `metadata`; `balance` in minor units.
 
@@ -223,6 +227,8 @@ def list_customers(
 ) -> Wanted[list[StripeObject]]:
     """List customers, every page, newest first. Stripe page: "List all customers".
 
+    An e-mail address may be that of several customers, and `email` finds it only in the case that it was written in.
+
     Args:
         credentials: As whom.
         expand: Fields to expand; in a list they begin with `data.`.
@@ -246,7 +252,7 @@ def list_customers(
 
         @flow
         def try_list_customers(credentials: StripeCredentials) -> int:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")
             return len(list_customers(credentials, email="jenny@example.com"))
         ```
     """
@@ -268,7 +274,9 @@ def search_customers(
     """Search customers, every page. Stripe page: "Search customers".
 
     Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
-    not searched.
+    not searched. By `email`, `name`, `phone`, `created` and metadata; a string is found where it holds the words, not
+    only where it is equal. `search_query` of `prefect_stripe.client.search` writes queries with the quotes in their
+    places.
 
     Args:
         credentials: As whom.
@@ -324,6 +332,9 @@ def fund_customer_cash_balance(
 
     Stripe page: "Fund a test mode cash balance".
 
+    What the customer is to pay by bank transfer is paid from it at once, unless the customer's cash balance is
+    reconciled by hand.
+
     Args:
         credentials: As whom.
         customer: Id of the customer (`cus_…`).
@@ -331,7 +342,8 @@ def fund_customer_cash_balance(
         currency: Three-letter code, lower case.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `reference`, as a transfer's text.
 

@@ -36,7 +36,8 @@ class Wanted(Generic[R]):
     Attributes:
         credentials: As whom.
         call: The operation, its ids and parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         max_items: How many items of a list at the most.
     """
 

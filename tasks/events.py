@@ -25,6 +25,8 @@ def retrieve_event(
 ) -> Wanted[StripeObject]:
     """Retrieve an event. Stripe page: "Retrieve an event".
 
+    It can be read for thirty days, and holds its object as it was then, not as it is.
+
     Args:
         credentials: As whom.
         event: Id of the event (`evt_…`).
@@ -47,7 +49,7 @@ def retrieve_event(
 
         @flow
         def try_retrieve_event(credentials: StripeCredentials) -> str:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")
             event = list_events(credentials, type="customer.created", max_items=1)[0]["id"]
             return retrieve_event(credentials, event)["type"]
         ```
@@ -91,7 +93,7 @@ def list_events(
 
         @flow
         def try_list_events(credentials: StripeCredentials) -> int:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")
             return len(list_events(credentials, type="customer.created"))
         ```
     """

@@ -33,14 +33,16 @@ def finalize_invoice(
 ) -> Wanted[StripeObject]:
     """Finalize a draft invoice. Stripe page: "Finalize an invoice".
 
-    It gets its number and can change no more. Nothing is charged by it; an invoice over nothing is paid at once.
+    Legal on a draft. It gets its number, and its amounts can change no more. Nothing is charged by it, whatever card
+    there is; an invoice over nothing is paid at once.
 
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `auto_advance`: whether Stripe collects it by itself from here on.
 
@@ -92,15 +94,16 @@ def send_invoice(
 ) -> Wanted[StripeObject]:
     """Send an invoice by e-mail. Stripe page: "Send an invoice for manual payment".
 
-    For `collection_method="send_invoice"` only. A draft is finalized first. Sending leaves no state behind: called
-    again, it is sent again. In test mode no e-mail goes out.
+    Legal with `collection_method="send_invoice"`, on an open invoice or a draft, which is finalized first. Sending
+    leaves no state behind: called again, it is sent again. In test mode no e-mail goes out.
 
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: None: Stripe takes no others here.
 
@@ -154,15 +157,16 @@ def pay_invoice(
 ) -> Wanted[StripeObject]:
     """Pay an invoice. Stripe page: "Pay an invoice".
 
-    Charges the payment method given, or the invoice's, or the customer's. A draft is finalized first. Legal while open
-    or uncollectible.
+    Legal while open or uncollectible, and on a draft, which is finalized first. Charges the payment method given, or
+    the invoice's, or the customer's.
 
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `payment_method`, or `paid_out_of_band=True` for money that came outside Stripe.
 
@@ -170,8 +174,8 @@ def pay_invoice(
         The invoice.
 
     Raises:
-        CardError: The payment was declined; the invoice stays as it was. The same key answers so again: a new attempt
-            needs another `slot`.
+        CardError: The payment was declined: an invoice stays open, and a draft has become so. The same key answers so
+            again: a new attempt needs another `slot`.
         ParameterError: An id or a parameter that Stripe cannot mean; nothing was sent.
         StripeError: Stripe refused, failed, or could not be reached.
 
@@ -225,14 +229,16 @@ def void_invoice(
 ) -> Wanted[StripeObject]:
     """Void an open invoice. Stripe page: "Void an invoice".
 
-    It stays on record with its number, and can never be paid. Drafts are deleted instead; paid invoices refunded.
+    Legal while open. It stays on record with its number, and can never be paid. Drafts are deleted instead; paid
+    invoices refunded.
 
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: None: Stripe takes no others here.
 
@@ -291,14 +297,15 @@ def mark_invoice_uncollectible(
 ) -> Wanted[StripeObject]:
     """Mark an open invoice as uncollectible. Stripe page: "Mark an invoice as uncollectible".
 
-    Written off as bad debt; it can still be paid, should the money come.
+    Legal while open. It is written off as bad debt; it can still be paid, should the money come.
 
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: None: Stripe takes no others here.
 

@@ -39,7 +39,8 @@ def create_invoice_item(
         credentials: As whom.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `customer`, `invoice`, `description`, `quantity`, and one of `amount`
             (minor units), `pricing`, `price_data` or `unit_amount_decimal` (minor units, as a decimal) with `currency`.
@@ -90,6 +91,8 @@ def retrieve_invoice_item(
 ) -> Wanted[StripeObject]:
     """Retrieve an invoice item. Stripe page: "Retrieve an invoice item".
 
+    It is not its line: on an invoice that has an id of its own (`il_…`).
+
     Args:
         credentials: As whom.
         invoiceitem: Id of the invoice item (`ii_…`).
@@ -135,14 +138,15 @@ def update_invoice_item(
 ) -> Wanted[StripeObject]:
     """Update an invoice item. Stripe page: "Update an invoice item".
 
-    While it is pending or on a draft. Customer, invoice and currency stay.
+    Legal while it is pending or on a draft. Customer, invoice and currency stay.
 
     Args:
         credentials: As whom.
         invoiceitem: Id of the invoice item (`ii_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `quantity`, `description`, `unit_amount_decimal` (minor units).
 
@@ -188,7 +192,7 @@ def delete_invoice_item(
 ) -> Wanted[StripeObject]:
     """Delete an invoice item. Stripe page: "Delete an invoice item".
 
-    While it is pending or on a draft.
+    Legal while it is pending or on a draft, which then comes to less.
 
     Args:
         credentials: As whom.
@@ -229,6 +233,8 @@ def list_invoice_items(
     **params: Unpack[InvoiceItemListParams],
 ) -> Wanted[list[StripeObject]]:
     """List invoice items, every page, newest first. Stripe page: "List all invoice items".
+
+    With `pending=True`, those that are on no invoice yet.
 
     Args:
         credentials: As whom.

@@ -35,6 +35,8 @@ def list_invoice_line_items(
 ) -> Wanted[list[StripeObject]]:
     """List the lines of an invoice, every page. Stripe page: "Retrieve an invoice's line items".
 
+    The invoice itself holds the first ten only. A line's id (`il_…`) is what its update wants, not its item's (`ii_…`).
+
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
@@ -91,7 +93,7 @@ def update_invoice_line(
 ) -> Wanted[StripeObject]:
     """Update one line of a draft invoice. Stripe page: "Update an invoice's line item".
 
-    Answers with the line, not the invoice. The id is the line's (`il_…`), not the item's.
+    Legal on a draft. Answers with the line, not the invoice. The id is the line's (`il_…`), not the item's.
 
     Args:
         credentials: As whom.
@@ -99,7 +101,8 @@ def update_invoice_line(
         line_item: Id of the line item (`il_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `quantity`, `description`, `price_data`, `pricing`; `amount` in minor
             units.
@@ -160,13 +163,16 @@ def update_invoice_lines(
 ) -> Wanted[StripeObject]:
     """Update several lines of a draft invoice at once. Stripe page: "Bulk update invoice line items".
 
+    Legal on a draft. What a change does not name stays as it is on its line.
+
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         lines: The changes, each with the line's `id` (`il_…`); amounts in minor units.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `invoice_metadata`.
 
@@ -226,13 +232,16 @@ def add_invoice_lines(
 ) -> Wanted[StripeObject]:
     """Add several lines to a draft invoice at once. Stripe page: "Bulk add invoice line items".
 
+    Legal on a draft, of 250 lines at the most. Under another key the same lines are added again.
+
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         lines: The lines, each with a `description` and `amount` (minor units), `pricing` or `price_data`.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `invoice_metadata`.
 
@@ -256,8 +265,7 @@ def add_invoice_lines(
             create_invoice_item(
                 credentials, customer=customer, invoice=invoice, currency="usd", unit_amount_decimal="1250", quantity=2
             )
-            lines = [{"description": "Shipping", "amount": 500}]
-            return add_invoice_lines(credentials, invoice, lines=lines)["total"]
+            return add_invoice_lines(credentials, invoice, lines=[{"description": "Shipping", "amount": 500}])["total"]
         ```
     """
     return one(
@@ -286,13 +294,16 @@ def remove_invoice_lines(
 ) -> Wanted[StripeObject]:
     """Remove lines from a draft invoice. Stripe page: "Bulk remove invoice line items".
 
+    Legal on a draft. What is deleted is gone; an item that is unassigned waits for the customer's next invoice.
+
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         lines: Each with the line's `id` (`il_…`) and `behavior`: `delete` it, or `unassign` its item from the invoice.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `invoice_metadata`.
 

@@ -100,7 +100,7 @@ def list_preview_lines(
 ) -> Wanted[list[StripeObject]]:
     """List the lines of a preview, every page. Stripe page: "Retrieve an invoice's line items".
 
-    The preview's `lines` holds the first ten only.
+    The preview's `lines` holds the first ten only. Stripe keeps a preview for some days.
 
     Args:
         credentials: As whom.

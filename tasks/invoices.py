@@ -36,12 +36,15 @@ def create_invoice(
 
     It is empty: add items with `invoice=` set to its id. Finalized without items it comes to nothing and is paid at
     once. Pending items of the customer are swept in only with `pending_invoice_items_behavior="include"`.
+    `collection_method="send_invoice"` needs `due_date` or `days_until_due`, which no other takes. With
+    `auto_advance=True` Stripe finalizes and collects it by itself an hour later.
 
     Args:
         credentials: As whom.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `customer`, `currency`, `collection_method`, `days_until_due`,
             `auto_advance`, `metadata`.
@@ -140,14 +143,16 @@ def update_invoice(
 ) -> Wanted[StripeObject]:
     """Update an invoice. Stripe page: "Update an invoice".
 
-    A draft takes any change; once finalized little more than `metadata` and `auto_advance`.
+    A draft takes any change but of customer and currency; once finalized little more than `metadata` and
+    `auto_advance`. What is not given stays as it is; `metadata` is merged, lists are replaced, `''` clears a field.
 
     Args:
         credentials: As whom.
         invoice: Id of the invoice (`in_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `description`, `due_date` (aware datetime), `collection_method`,
             `metadata`.
@@ -197,7 +202,8 @@ def delete_invoice(
 ) -> Wanted[StripeObject]:
     """Delete a draft invoice. Stripe page: "Delete a draft invoice".
 
-    Only drafts can be deleted: void what is open.
+    Legal on a draft; void what is open. Items that the draft has swept in are not set free by it: delete or unassign
+    them first.
 
     Args:
         credentials: As whom.
@@ -241,6 +247,8 @@ def list_invoices(
     **params: Unpack[InvoiceListParams],
 ) -> Wanted[list[StripeObject]]:
     """List invoices, every page, newest first. Stripe page: "List all invoices".
+
+    What was just made is there at once, unlike in a search. Each comes with its first ten lines only.
 
     Args:
         credentials: As whom.
@@ -291,7 +299,8 @@ def search_invoices(
     """Search invoices, every page. Stripe page: "Search invoices".
 
     Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
-    not searched.
+    not searched. By `customer`, `status`, `number`, `total`, `currency`, `subscription`, `created` and metadata.
+    `search_query` of `prefect_stripe.client.search` writes queries with the quotes in their places.
 
     Args:
         credentials: As whom.
@@ -341,7 +350,8 @@ def list_invoice_payments(
 ) -> Wanted[list[StripeObject]]:
     """List the payments of invoices, every page, newest first. Stripe page: "List all payments for an invoice".
 
-    What an invoice no longer says itself: by which PaymentIntent, charge or payment record it was paid.
+    What an invoice does not say itself: which PaymentIntent, charge or payment record it was paid by, and how much of
+    it.
 
     Args:
         credentials: As whom.

@@ -34,15 +34,17 @@ def confirm_payment_intent(
 ) -> Wanted[StripeObject]:
     """Confirm a PaymentIntent. Stripe page: "Confirm a PaymentIntent".
 
-    This charges, or authorises with `capture_method="manual"`. Legal from `requires_payment_method` (with one given)
-    and `requires_confirmation`. It may end in `requires_action`: the customer must authenticate (3-D Secure).
+    Legal from `requires_payment_method` (with one given), `requires_confirmation` and `requires_action`. This charges,
+    or authorises with `capture_method="manual"`. It may end in `requires_action`, where the customer must authenticate
+    (3-D Secure), or in `processing`, as a bank debit does for days.
 
     Args:
         credentials: As whom.
         payment_intent: Id of the payment intent (`pi_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `payment_method`, `off_session`, `return_url`.
 
@@ -101,14 +103,15 @@ def capture_payment_intent(
 ) -> Wanted[StripeObject]:
     """Capture an authorised PaymentIntent. Stripe page: "Capture a PaymentIntent".
 
-    Legal from `requires_capture`. Capturing less than was authorised releases the rest.
+    Legal from `requires_capture`, as a rule for seven days. Capturing less than was authorised releases the rest.
 
     Args:
         credentials: As whom.
         payment_intent: Id of the payment intent (`pi_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `amount_to_capture` (minor units; all of it by default), `final_capture`,
             `metadata`.
@@ -173,14 +176,16 @@ def cancel_payment_intent(
 ) -> Wanted[StripeObject]:
     """Cancel a PaymentIntent. Stripe page: "Cancel a PaymentIntent".
 
-    Legal until it has succeeded; what was authorised is released. An invoice's own is canceled by voiding the invoice.
+    Legal from `requires_payment_method`, `requires_confirmation`, `requires_action` and `requires_capture`, where what
+    was authorised is released. An invoice's own is canceled by voiding the invoice.
 
     Args:
         credentials: As whom.
         payment_intent: Id of the payment intent (`pi_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `cancellation_reason`: `duplicate`, `fraudulent`, `requested_by_customer` or
             `abandoned`.
@@ -233,7 +238,7 @@ def increment_payment_intent_authorization(
 ) -> Wanted[StripeObject]:
     """Increase what a PaymentIntent authorises. Stripe page: "Increment an authorization".
 
-    Legal from `requires_capture`, where the card allows it and it was asked for when confirming
+    Legal from `requires_capture`, ten times at the most, where the card allows it and it was asked for when confirming
     (`payment_method_options[card][request_incremental_authorization]`).
 
     Args:
@@ -242,7 +247,8 @@ def increment_payment_intent_authorization(
         amount: The new total, in minor units; above the present one.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `description`, `metadata`.
 
@@ -308,14 +314,16 @@ def verify_payment_intent_microdeposits(
 ) -> Wanted[StripeObject]:
     """Verify a bank account by the small deposits made to it. Stripe page: "Verify microdeposits on a PaymentIntent".
 
-    Legal from `requires_action` with the next action `verify_with_microdeposits`.
+    Legal from `requires_action` with the next action `verify_with_microdeposits`. A wrong answer uses up one of the few
+    attempts that Stripe allows.
 
     Args:
         credentials: As whom.
         payment_intent: Id of the payment intent (`pi_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `amounts` (two numbers of cents), or `descriptor_code` (six characters, `SM…`).
 
@@ -382,14 +390,16 @@ def apply_payment_intent_customer_balance(
 ) -> Wanted[StripeObject]:
     """Pay a PaymentIntent from the customer's cash balance. Stripe page: "Reconcile a customer_balance PaymentIntent".
 
-    For payments by bank transfer (`customer_balance`) whose money has arrived.
+    For payments by bank transfer (`customer_balance`) whose money has arrived. Needed only where cash balances are
+    reconciled by hand: otherwise Stripe does it by itself.
 
     Args:
         credentials: As whom.
         payment_intent: Id of the payment intent (`pi_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `amount` (minor units; what is missing by default), `currency`.
 
@@ -408,13 +418,17 @@ def apply_payment_intent_customer_balance(
             create_customer,
             fund_customer_cash_balance,
             create_payment_intent,
-            retrieve_payment_intent,
             apply_payment_intent_customer_balance,
         )
 
         @flow
         def try_apply_payment_intent_customer_balance(credentials: StripeCredentials) -> str:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
+            customer = create_customer(
+                credentials,
+                email="jenny@example.com",
+                name="Jenny Rosen",
+                cash_balance={"settings": {"reconciliation_mode": "manual"}},
+            )["id"]
             intent = create_payment_intent(
                 credentials,
                 amount=5000,
@@ -428,8 +442,6 @@ def apply_payment_intent_customer_balance(
                 },
             )["id"]
             fund_customer_cash_balance(credentials, customer, amount=5000, currency="usd")
-            if retrieve_payment_intent(credentials, intent)["status"] == "succeeded":
-                return "reconciled by itself"
             return apply_payment_intent_customer_balance(credentials, intent)["status"]
         ```
     """

@@ -43,7 +43,8 @@ def create_payment_intent(
         currency: Three-letter code, lower case.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `customer`, `payment_method`, `capture_method`, `confirm`, `metadata`.
 
@@ -51,7 +52,7 @@ def create_payment_intent(
         The PaymentIntent.
 
     Raises:
-        CardError: Confirmed at once, and declined.
+        CardError: Confirmed at once, and declined; the error names the PaymentIntent, which is there all the same.
         ParameterError: A parameter that Stripe does not know, or of the wrong type; nothing was sent.
         StripeError: Stripe refused, failed, or could not be reached.
 
@@ -92,6 +93,8 @@ def retrieve_payment_intent(
     **params: Unpack[PaymentIntentRetrieveParams],
 ) -> Wanted[StripeObject]:
     """Retrieve a PaymentIntent. Stripe page: "Retrieve a PaymentIntent".
+
+    Its `client_secret` is left out of the result. What it was paid by is `latest_charge`, an id unless expanded.
 
     Args:
         credentials: As whom.
@@ -140,14 +143,16 @@ def update_payment_intent(
 ) -> Wanted[StripeObject]:
     """Update a PaymentIntent. Stripe page: "Update a PaymentIntent".
 
-    The amount may change until it is confirmed.
+    The amount may change until it is authorised or paid. What is not given stays as it is; `metadata` is merged, `''`
+    clears a field.
 
     Args:
         credentials: As whom.
         payment_intent: Id of the payment intent (`pi_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `amount` (minor units), `description`, `metadata`.
 
@@ -196,6 +201,8 @@ def list_payment_intents(
 ) -> Wanted[list[StripeObject]]:
     """List PaymentIntents, every page, newest first. Stripe page: "List all PaymentIntents".
 
+    Those that pay invoices are among them.
+
     Args:
         credentials: As whom.
         expand: Fields to expand; in a list they begin with `data.`.
@@ -219,9 +226,9 @@ def list_payment_intents(
         @flow
         def try_list_payment_intents(credentials: StripeCredentials) -> int:
             customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
-            intent = create_payment_intent(
+            create_payment_intent(
                 credentials, amount=5000, currency="usd", customer=customer, allowed_payment_method_types=["card"]
-            )["id"]
+            )
             return len(list_payment_intents(credentials, customer=customer))
         ```
     """
@@ -249,7 +256,8 @@ def search_payment_intents(
     """Search PaymentIntents, every page. Stripe page: "Search PaymentIntents".
 
     Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
-    not searched.
+    not searched. By `amount`, `currency`, `customer`, `status`, `created` and metadata. `search_query` of
+    `prefect_stripe.client.search` writes queries with the quotes in their places.
 
     Args:
         credentials: As whom.

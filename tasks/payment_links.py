@@ -34,14 +34,15 @@ def create_payment_link(
 ) -> Wanted[StripeObject]:
     """Create a payment link. Stripe page: "Create a payment link".
 
-    Its `url` is what customers are given.
+    Its `url` is what customers are given. It can be retired, not deleted.
 
     Args:
         credentials: As whom.
         line_items: What is sold: up to 20, each with `quantity` and `price` or `price_data` (minor units).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `after_completion`, `allow_promotion_codes`, `metadata`.
 
@@ -87,6 +88,8 @@ def retrieve_payment_link(
     **params: Unpack[PaymentLinkRetrieveParams],
 ) -> Wanted[StripeObject]:
     """Retrieve a payment link. Stripe page: "Retrieve payment link".
+
+    Its line items are left out unless expanded (`expand=["line_items"]`).
 
     Args:
         credentials: As whom.
@@ -141,7 +144,8 @@ def update_payment_link(
         payment_link: Id of the payment link (`plink_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `active`, `line_items`, `metadata`.
 
@@ -189,6 +193,8 @@ def list_payment_links(
 ) -> Wanted[list[StripeObject]]:
     """List payment links, every page, newest first. Stripe page: "List all payment links".
 
+    Retired ones are among them unless `active` says otherwise.
+
     Args:
         credentials: As whom.
         expand: Fields to expand; in a list they begin with `data.`.
@@ -233,6 +239,8 @@ def list_payment_link_line_items(
     **params: Unpack[PaymentLinkLineItemListParams],
 ) -> Wanted[list[StripeObject]]:
     """List the line items of a payment link, every page. Stripe page: "Retrieve a payment link's line items".
+
+    They are not on the payment link itself, unless expanded there.
 
     Args:
         credentials: As whom.

@@ -39,7 +39,8 @@ def attach_payment_method(
         payment_method: Id of the payment method (`pm_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `customer`, which is needed.
 
@@ -87,6 +88,8 @@ def retrieve_payment_method(
 ) -> Wanted[StripeObject]:
     """Retrieve a payment method. Stripe page: "Retrieve a PaymentMethod".
 
+    Whether or not it is attached: `customer` says to whom.
+
     Args:
         credentials: As whom.
         payment_method: Id of the payment method (`pm_…`).
@@ -131,6 +134,8 @@ def list_customer_payment_methods(
 ) -> Wanted[list[StripeObject]]:
     """List a customer's payment methods, every page, newest first. Stripe page: "List a Customer's PaymentMethods".
 
+    Which one invoices are paid with by default is said on the customer, in `invoice_settings`.
+
     Args:
         credentials: As whom.
         customer: Id of the customer (`cus_…`).
@@ -155,7 +160,7 @@ def list_customer_payment_methods(
         @flow
         def try_list_customer_payment_methods(credentials: StripeCredentials) -> int:
             customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
-            card = attach_payment_method(credentials, "pm_card_visa", customer=customer)["id"]
+            attach_payment_method(credentials, "pm_card_visa", customer=customer)
             return len(list_customer_payment_methods(credentials, customer, type="card"))
         ```
     """

@@ -25,6 +25,8 @@ def retrieve_payout(
 ) -> Wanted[StripeObject]:
     """Retrieve a payout. Stripe page: "Retrieve a payout".
 
+    One that is `paid` may still turn to `failed`, when the bank sends it back.
+
     Args:
         credentials: As whom.
         payout: Id of the payout (`po_…`).
@@ -64,6 +66,8 @@ def list_payouts(
     **params: Unpack[PayoutListParams],
 ) -> Wanted[list[StripeObject]]:
     """List payouts, every page, newest first. Stripe page: "List all payouts".
+
+    What an automatic one is made of is listed with `list_balance_transactions(payout=…)`.
 
     Args:
         credentials: As whom.

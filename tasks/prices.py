@@ -33,14 +33,16 @@ def create_price(
 ) -> Wanted[StripeObject]:
     """Create a price. Stripe page: "Create a price".
 
-    It needs `product` or `product_data`, and an amount. Amount, currency and interval can never change after.
+    It needs `product` or `product_data`, and an amount. Amount, currency and interval can never change after. A
+    `lookup_key` belongs to one price: `transfer_lookup_key=True` takes it from the one that has it.
 
     Args:
         credentials: As whom.
         currency: Three-letter code, lower case.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `product`, `unit_amount` (minor units), `recurring`, `lookup_key`.
 
@@ -87,6 +89,8 @@ def retrieve_price(
 ) -> Wanted[StripeObject]:
     """Retrieve a price. Stripe page: "Retrieve a price".
 
+    Its `tiers` and `currency_options` are left out unless expanded.
+
     Args:
         credentials: As whom.
         price: Id of the price (`price_…`).
@@ -130,14 +134,15 @@ def update_price(
 ) -> Wanted[StripeObject]:
     """Update a price. Stripe page: "Update a price".
 
-    Its amount cannot change: make a new price, and archive this one with `active=False`.
+    Its amount cannot change, nor can it be deleted: make a new price, and archive this one with `active=False`.
 
     Args:
         credentials: As whom.
         price: Id of the price (`price_…`).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `active`, `nickname`, `lookup_key` with `transfer_lookup_key`,
             `metadata`.
@@ -185,7 +190,7 @@ def list_prices(
 ) -> Wanted[list[StripeObject]]:
     """List prices, every page, newest first. Stripe page: "List all prices".
 
-    Give `active` to be sure of what is listed.
+    Say `active`: whether archived prices are listed without it has changed over the years.
 
     Args:
         credentials: As whom.
@@ -211,7 +216,7 @@ def list_prices(
         @flow
         def try_list_prices(credentials: StripeCredentials) -> int:
             product = create_product(credentials, name="Coffee, 1 kg")["id"]
-            price = create_price(credentials, currency="usd", product=product, unit_amount=1250)["id"]
+            create_price(credentials, currency="usd", product=product, unit_amount=1250)
             return len(list_prices(credentials, product=product, active=True))
         ```
     """
@@ -233,7 +238,8 @@ def search_prices(
     """Search prices, every page. Stripe page: "Search prices".
 
     Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
-    not searched.
+    not searched. By `active`, `product`, `currency`, `lookup_key`, `type` and metadata. `search_query` of
+    `prefect_stripe.client.search` writes queries with the quotes in their places.
 
     Args:
         credentials: As whom.
@@ -254,12 +260,11 @@ def search_prices(
         ```python
         from prefect import flow
         from prefect_stripe import StripeCredentials
-        from prefect_stripe.tasks import create_product, search_prices
+        from prefect_stripe.tasks import search_prices
 
         @flow
         def try_search_prices(credentials: StripeCredentials) -> int:
-            product = create_product(credentials, name="Coffee, 1 kg")["id"]
-            return len(search_prices(credentials, query=f"product:'{product}'"))
+            return len(search_prices(credentials, query="active:'true' AND currency:'usd'"))
         ```
     """
     return many(

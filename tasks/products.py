@@ -41,7 +41,8 @@ def create_product(
         name: What customers read.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `id`, `description`, `default_price_data`, `metadata`.
 
@@ -87,9 +88,11 @@ def retrieve_product(
 ) -> Wanted[StripeObject]:
     """Retrieve a product. Stripe page: "Retrieve a product".
 
+    An archived one is answered as any other, with `active` false. Its prices are listed with `list_prices(product=…)`.
+
     Args:
         credentials: As whom.
-        product: Id of the product (`prod_… or your own`).
+        product: Id of the product (`prod_…`, or your own).
         expand: Fields to expand.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: None: Stripe takes no others here.
@@ -133,10 +136,11 @@ def update_product(
 
     Args:
         credentials: As whom.
-        product: Id of the product (`prod_… or your own`).
+        product: Id of the product (`prod_…`, or your own).
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `name`, `active`, `default_price`, `metadata`.
 
@@ -185,7 +189,7 @@ def delete_product(
 
     Args:
         credentials: As whom.
-        product: Id of the product (`prod_… or your own`).
+        product: Id of the product (`prod_…`, or your own).
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: None: Stripe takes no others here.
 
@@ -222,6 +226,8 @@ def list_products(
 ) -> Wanted[list[StripeObject]]:
     """List products, every page, newest first. Stripe page: "List all products".
 
+    Archived ones are among them unless `active` says otherwise. `ids` goes with no cursor.
+
     Args:
         credentials: As whom.
         expand: Fields to expand; in a list they begin with `data.`.
@@ -245,7 +251,7 @@ def list_products(
 
         @flow
         def try_list_products(credentials: StripeCredentials) -> int:
-            product = create_product(credentials, name="Coffee, 1 kg")["id"]
+            create_product(credentials, name="Coffee, 1 kg")
             return len(list_products(credentials, active=True))
         ```
     """
@@ -267,11 +273,12 @@ def search_products(
     """Search products, every page. Stripe page: "Search products".
 
     Search lags behind: by up to a minute, and by an hour when Stripe has trouble. What must be found at once is listed,
-    not searched.
+    not searched. By `active`, `name`, `description`, `shippable`, `url` and metadata. `search_query` of
+    `prefect_stripe.client.search` writes queries with the quotes in their places.
 
     Args:
         credentials: As whom.
-        query: Search query, such as `active:'true' AND name:'coffee'`; AND and OR do not mix.
+        query: Search query, such as `active:'true' AND name~'coffee'`; AND and OR do not mix.
         expand: Fields to expand; in a list they begin with `data.`.
         max_items: How many at the most; None for all.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
@@ -292,7 +299,7 @@ def search_products(
 
         @flow
         def try_search_products(credentials: StripeCredentials) -> int:
-            return len(search_products(credentials, query="active:'true' AND name:'coffee'"))
+            return len(search_products(credentials, query="active:'true' AND name~'coffee'"))
         ```
     """
     return many(

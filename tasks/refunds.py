@@ -26,13 +26,15 @@ def create_refund(
 ) -> Wanted[StripeObject]:
     """Refund a charge, all or in part. Stripe page: "Create a refund".
 
-    Several refunds of one charge may not exceed it.
+    Legal on a charge that has succeeded. Several refunds of one charge may not exceed it. One may be `pending` for
+    days, and fail in the end.
 
     Args:
         credentials: As whom.
         expand: Fields to expand.
         idempotency_key: Who this write is; by default it is named by the run, and by `slot` or the parameters.
-        slot: What tells this write from others of the same operation in the run.
+        slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
+            two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters: `charge` or `payment_intent`, `amount` (minor units; all that is left by
             default), `reason`, `metadata`.
@@ -88,6 +90,8 @@ def retrieve_refund(
     **params: Unpack[RefundRetrieveParams],
 ) -> Wanted[StripeObject]:
     """Retrieve a refund. Stripe page: "Retrieve a refund".
+
+    Look at `status`: one that is `pending` may still fail, and then says why in `failure_reason`.
 
     Args:
         credentials: As whom.
@@ -145,6 +149,8 @@ def list_refunds(
     **params: Unpack[RefundListParams],
 ) -> Wanted[list[StripeObject]]:
     """List refunds, every page, newest first. Stripe page: "List all refunds".
+
+    Of all charges, unless one is named. Failed ones are among them: look at `status`.
 
     Args:
         credentials: As whom.

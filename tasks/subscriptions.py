@@ -25,7 +25,7 @@ def list_subscriptions(
 ) -> Wanted[list[StripeObject]]:
     """List subscriptions, every page, newest first. Stripe page: "List subscriptions".
 
-    Canceled ones are listed with `status="all"` only.
+    Canceled ones are listed only where `status` asks for them (`canceled`, `all`).
 
     Args:
         credentials: As whom.
@@ -46,12 +46,11 @@ def list_subscriptions(
         ```python
         from prefect import flow
         from prefect_stripe import StripeCredentials
-        from prefect_stripe.tasks import create_customer, list_subscriptions
+        from prefect_stripe.tasks import list_subscriptions
 
         @flow
         def try_list_subscriptions(credentials: StripeCredentials) -> int:
-            customer = create_customer(credentials, email="jenny@example.com", name="Jenny Rosen")["id"]
-            return len(list_subscriptions(credentials, customer=customer, status="all"))
+            return len(list_subscriptions(credentials, status="active"))
         ```
     """
     return many(
