@@ -88,14 +88,15 @@ class Business:
         refusal: StripeError | None = None
         for generation in range(MOST_GENERATIONS):
             key = business_write_key(self.account, self.key, operation, (*ids, *about), slot, generation)
+            step = Step(label, Call(operation, ids, params or {}, idempotency_key=key))
             try:
-                reply = yield Step(label, Call(operation, ids, params or {}, idempotency_key=key))
+                reply = yield step
             except CardError:
                 raise
             except StripeError as error:
                 seen = yield from look(None)
                 if seen is not None:
-                    yield Note(f"{label}: the answer was lost or refused, and it is done", seen)
+                    yield Note(f"{label}: the answer was lost or refused, and it is done", seen, step)
                     return seen
                 stale = error.replayed or (renews and isinstance(error, IdempotencyError))
                 if not stale:

@@ -70,7 +70,7 @@ class Customers:
 
     def _search(self, clause: Clause) -> Process[list[StripeObject]]:
         query = search_query("customers", clause)
-        page = yield from self.business.read(f"look for {self._who}", "search_customers", params={"query": query})
+        page = yield from self.business.read(f"search for {self._who}", "search_customers", params={"query": query})
         found: list[StripeObject] = page["data"]
         return found
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from prefect import State, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
+from pydantic import ValidationError
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import CardError, StripeError
@@ -70,21 +72,27 @@ def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story:
     return drive(process, do, story.note)
 
 
-def run_order(kind: str, external_id: str, process: Process[Outcome], credentials: StripeCredentials) -> State[Any]:
+def run_order(
+    kind: str, external_id: str, begin: Callable[[str], Process[Outcome]], credentials: StripeCredentials | None
+) -> State[Any]:
     """Run an order's process, publish its story, and return the state that its flow ends in.
 
     Args:
         kind: What the order becomes: `invoice` or `payment`.
         external_id: The order's business key.
-        process: The process.
-        credentials: As whom.
+        begin: Begins the process, on an account as `StripeCredentials.account` names it.
+        credentials: As whom; None means the environment's.
 
     Returns:
         A completed state whose data is the outcome, named after how it ended; or a failed one whose data is the error.
     """
+    try:
+        credentials = credentials or StripeCredentials.from_environment()
+    except (StripeError, ValidationError) as error:
+        return Failed(message=f"{external_id} failed: {error}", data=error)
     story = Story(kind, external_id, credentials.stripe_account, live=credentials.mode == "live")
     try:
-        outcome = drive_in_prefect(process, credentials, story)
+        outcome = drive_in_prefect(begin(credentials.account), credentials, story)
     except StripeError as error:
         story.publish(Outcome(external_id=external_id, ending="failed", reason=str(error)))
         return Failed(message=f"{external_id} failed: {error}", data=error)

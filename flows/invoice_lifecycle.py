@@ -2,9 +2,10 @@
 
 # No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import State, flow
+from pydantic import Field
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.flows.driver import run_order
@@ -14,7 +15,9 @@ from prefect_stripe.flows.orders import InvoiceOrder
 
 @flow(name="invoice-lifecycle", flow_run_name="invoice {order.external_id}", persist_result=False)
 def invoice_lifecycle(
-    order: InvoiceOrder, credentials: StripeCredentials | None = None, look_back_days: int = 365
+    order: InvoiceOrder,
+    credentials: StripeCredentials | None = None,
+    look_back_days: Annotated[int, Field(ge=1)] = 365,
 ) -> dict[str, Any] | State[Any]:
     """Invoice an order: create, complete, tie out, finalize, send and settle; only what is still missing is done.
 
@@ -47,6 +50,6 @@ def invoice_lifecycle(
         outcome = invoice_lifecycle(order, StripeCredentials.load("BLOCK_NAME"))
         ```
     """
-    credentials = credentials or StripeCredentials.from_environment()
-    process = invoice_process(order, credentials.account, look_back_days)
-    return run_order("invoice", order.external_id, process, credentials)
+    return run_order(
+        "invoice", order.external_id, lambda account: invoice_process(order, account, look_back_days), credentials
+    )

@@ -127,7 +127,7 @@ class InvoiceWork:
         Search lags by up to a minute; what is younger than that is caught by the idempotency key.
         """
         query = search_query("invoices", (f"metadata[{ORDER}]", ":", self.order.external_id))
-        label = f"look for {self.order.external_id} everywhere"
+        label = f"search for {self.order.external_id} everywhere"
         found = yield from self._own(label, "search_invoices", {"query": query})
         alive = dict[str, StripeObject]()
         for invoice in found:

@@ -47,6 +47,6 @@ def payment_intent_lifecycle(
         outcome = payment_intent_lifecycle(order, StripeCredentials.load("BLOCK_NAME"))
         ```
     """
-    credentials = credentials or StripeCredentials.from_environment()
-    process = payment_process(order, credentials.account, look_back_days)
-    return run_order("payment", order.external_id, process, credentials)
+    return run_order(
+        "payment", order.external_id, lambda account: payment_process(order, account, look_back_days), credentials
+    )

@@ -43,10 +43,12 @@ class Note:
     Attributes:
         text: What there is to tell.
         about: The Stripe object that it is told of, if any.
+        step: The write that is seen to be done by it, where its own answer does not say so.
     """
 
     text: str
     about: dict[str, Any] | None = None
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
@@ -14,6 +15,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging.loggers import LoggingAdapter, get_logger, get_run_logger
 
 from prefect_stripe.client import OPERATIONS, CardError, StripeError
+from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.flows.outcomes import Outcome
 from prefect_stripe.flows.process import Note, Reply, Step
 from prefect_stripe.money import format_amount
@@ -83,14 +85,13 @@ class Story:
     def note(self, note: Note) -> None:
         """Tell something that was found or concluded."""
         self._tell(note.text, "found", note.about or {}, None)
+        if note.step is not None:
+            self._emit(note.step, note.about or {})
 
     def did(self, step: Step, reply: Reply) -> None:
         """Tell a step that Stripe answered."""
         self._tell(step.label, "done before" if reply.replayed else "done", reply.data, reply.request_id)
-        states = STATE_EVENTS.get(step.operation, {})
-        name = EVENTS.get(step.operation) or states.get(str(reply.data.get("status")))
-        if name and not reply.replayed:
-            self._emit(name, reply.data)
+        self._emit(step, reply.data)
 
     def failed(self, step: Step, error: StripeError) -> None:
         """Tell a step that Stripe refused, or did not answer."""
@@ -100,9 +101,10 @@ class Story:
             {},
             error.request_id,
         )
-        if isinstance(error, CardError) and step.operation in STATE_EVENTS and not error.replayed:
+        if isinstance(error, CardError) and step.operation in STATE_EVENTS:
             subject = {"id": step.call.ids[0], "object": OPERATIONS[step.operation].object}
-            self._emit("payment_failed", subject, {"code": error.code, "decline_code": error.decline_code})
+            facts = {"code": error.code, "decline_code": error.decline_code}
+            self._emit(step, subject, "payment_failed", facts)
 
     def publish(self, outcome: Outcome) -> None:
         """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice."""
@@ -143,9 +145,17 @@ class Story:
         facts = ", ".join(part for part in (status, amount, request_id) if part)
         logger().info("%s: %s%s", step, came_to, f" ({facts})" if facts else "")
 
-    def _emit(self, name: str, about: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+    def _emit(
+        self, step: Step, about: Mapping[str, Any], name: str | None = None, more: Mapping[str, Any] | None = None
+    ) -> None:
+        """Emit the event of a write, if it has one: the same event, and so once, however often its answer is heard."""
+        states = STATE_EVENTS.get(step.operation, {})
+        name = name or EVENTS.get(step.operation) or states.get(str(about.get("status")))
+        if name is None:
+            return
+        event = f"stripe.{about['object']}.{name}"
         emit_event(
-            f"stripe.{about['object']}.{name}",
+            event,
             resource={
                 "prefect.resource.id": f"stripe.{about['object']}.{about['id']}",
                 "prefect.resource.name": str(about.get("number") or about["id"]),
@@ -156,6 +166,7 @@ class Story:
                 **{fact: about[fact] for fact in _TOLD_IN_EVENTS if about.get(fact) is not None},
                 **(more or {}),
             },
+            id=uuid5(NAMESPACE_URL, f"{event}/{about['id']}/{step.call.idempotency_key}"),
         )
 
 
@@ -168,11 +179,15 @@ _TOLD_IN_EVENTS: Final = (
 def artifact_key(kind: str, external_id: str) -> str:
     """Return the key of an order's artifact: what Prefect allows, lower-case letters, digits and dashes.
 
+    Where that cannot say the order's number, it ends in a hash of it, so that no two orders share a key.
+
     Example:
-        >>> artifact_key("invoice", "ORD-1001/a")
-        'invoice-ord-1001-a'
+        >>> artifact_key("invoice", "ORD-1001"), artifact_key("invoice", "Order 1001/a")
+        ('invoice-ord-1001', 'invoice-order-1001-a-c0536ea7')
     """
-    return f"{kind}-" + re.sub(r"[^a-z0-9]+", "-", external_id.lower()).strip("-")
+    words = re.sub(r"[^a-z0-9]+", "-", external_id.lower()).strip("-")
+    parts = [kind, words] if words == external_id.lower() else [kind, words, fingerprint(external_id)[:8]]
+    return "-".join(part for part in parts if part)
 
 
 def logger() -> LoggingAdapter | Any:
