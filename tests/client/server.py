@@ -138,6 +138,11 @@ class Server(socketserver.ThreadingTCPServer):
         """The idempotency keys of the requests, in order."""
         return [request.headers.get("idempotency-key") for request in self.seen]
 
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, and count it as ended."""
+        super().shutdown_request(request)
+        self.ended.release()
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Leave it to the client to notice."""
 
@@ -158,7 +163,6 @@ class _Handler(socketserver.StreamRequestHandler):
             server.seen.append(Seen(method, parts.path, parts.query, headers, body, connection))
             act = server.script.popleft() if server.script else server.otherwise
             alive = act(self.connection)
-        server.ended.release()
 
 
 @dataclass

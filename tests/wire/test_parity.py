@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import stripe
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stripe._encode import _api_encode  # pyright: ignore
 
@@ -230,7 +230,7 @@ HASHES = st.dictionaries(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(HASHES)
 def test_any_nesting_is_flattened_as_the_sdk_flattens_it(params: dict[str, Any]) -> None:
     assert form_pairs(params) == [(key, str(value)) for key, value in _api_encode(params)]
