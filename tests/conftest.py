@@ -31,6 +31,7 @@ def _server_where_marked(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("prefect_server")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that share a server in one process, where tests are spread over several."""
     for item in items:
