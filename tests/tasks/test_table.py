@@ -103,7 +103,8 @@ def test_what_a_task_wants_is_the_operation_of_its_name_with_all_that_was_given(
     ours = {**ours, "idempotency_key": "key"}
     ours = {name: ours[name] for name in options(operation)}
     function: Any = inspect.unwrap(TASKS[operation.name].fn)
-    wanted = function(credentials, *ids, **keywords, **ours, metadata={"a": "b"})
+    returned = function(credentials, *ids, **keywords, **ours, metadata={"a": "b"})
+    wanted = cast(Any, next(returned) if inspect.isgenerator(returned) else returned)
     assert wanted.credentials is credentials
     assert (wanted.call.operation, wanted.call.ids) == (operation.name, tuple(ids))
     assert wanted.call.params == {**keywords, "metadata": {"a": "b"}}
@@ -230,7 +231,7 @@ def test_each_module_defines_what_the_package_says_it_does() -> None:
 
 def test_editors_and_type_checkers_see_what_is_imported_late() -> None:
     tree = ast.parse((FOLDER / "__init__.py").read_text())
-    (late,) = (node for node in tree.body if isinstance(node, ast.If))
+    late = next(node for node in tree.body if isinstance(node, ast.If))
     seen: dict[str, str] = {}
     for node in late.body:
         assert isinstance(node, ast.ImportFrom)
@@ -243,4 +244,4 @@ def test_editors_and_type_checkers_see_what_is_imported_late() -> None:
 
 def test_a_name_that_is_no_task_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="create_custmer"):
-        _ = tasks.create_custmer
+        getattr(tasks, "create_custmer")  # noqa: B009 - a type checker would say so first

@@ -19,6 +19,7 @@ from prefect_stripe.tasks import (
     search_customers,
     update_invoice_line,
 )
+from prefect_stripe.tasks import create_custmer as create_custmer  # wrong
 
 
 async def mistakes(credentials: StripeCredentials) -> None:
