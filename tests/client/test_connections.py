@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
@@ -278,6 +279,24 @@ def test_logs_hold_neither_the_key_nor_whom_was_looked_for(
     assert "email=zoe" in server.seen[0].query
     assert "zoe" not in caplog.text
     assert KEY not in caplog.text
+
+
+def test_a_host_that_takes_no_connection_is_not_waited_for_longer_than_said(call: Caller) -> None:
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(8):  # more than its queue holds
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        call.options |= {
+            "api_base": f"http://127.0.0.1:{full.getsockname()[1]}",
+            "connect_timeout": 0.1,
+            "retries": RetryPolicy(max_retries=0),
+        }
+        with pytest.raises(APIConnectionError, match=r"no connection within 0\.1 s"):
+            call("retrieve_customer", "cus_1")
 
 
 def test_an_unreachable_host_is_one_clear_message(call: Caller) -> None:
