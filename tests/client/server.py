@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import socketserver
 import struct
@@ -74,6 +75,7 @@ def refuse(status: int, type_: str = "api_error", *, headers: Mapping[str, str] 
 def reset(connection: socket.socket) -> bool:
     """Break the connection as a crashed server does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())  # a mere close() would wait for the reader, and say goodbye first
     return False
 
 
@@ -112,7 +114,7 @@ def until_closed(body: bytes) -> Act:
 class Server(socketserver.ThreadingTCPServer):
     """Answers each request by the next act of the script, and as `otherwise` says once the script is done.
 
-    `ended` counts the connections that came to their end.
+    An interruption comes before a request's body was read. `ended` counts the connections that came to their end.
     """
 
     daemon_threads = True
@@ -122,6 +124,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: deque[Act] = deque()
+        self.interruptions: deque[Act] = deque()
         self.otherwise: Act = answer()
         self.seen: list[Seen] = []
         self.connections = 0
@@ -158,6 +161,9 @@ class _Handler(socketserver.StreamRequestHandler):
             while (line := self.rfile.readline()) not in (b"\r\n", b""):
                 name, _, value = line.decode("latin-1").partition(":")
                 headers[name.strip().lower()] = value.strip()
+            if server.interruptions:
+                alive = server.interruptions.popleft()(self.connection)
+                continue
             body = self.rfile.read(int(headers.get("content-length", 0))).decode()
             parts = urlsplit(target)
             server.seen.append(Seen(method, parts.path, parts.query, headers, body, connection))

@@ -66,6 +66,16 @@ def test_what_may_pass_is_tried_again_under_the_same_key(call: Caller, server: S
     assert {request.body for request in server.seen} == {"name=Zo%C3%AB"}
 
 
+def test_a_connection_that_breaks_while_we_speak_is_tried_again_under_the_same_key(
+    call: Caller, server: Server
+) -> None:
+    server.interruptions.append(reset)
+    long = "x" * 8_000_000
+    assert call("create_customer", params={"description": long}, idempotency_key="k").tries == 2
+    assert server.keys() == ["k"]
+    assert server.seen[0].body == f"description={long}"
+
+
 def test_a_key_that_nobody_chose_is_kept_over_retries_and_fresh_for_the_next_write(
     call: Caller, server: Server
 ) -> None:
