@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import prefect_stripe.tasks
 from prefect_stripe import StripeCredentials
 from prefect_stripe.tasks import (
     acreate_customer,
@@ -24,6 +25,7 @@ from prefect_stripe.tasks import create_custmer as create_custmer  # wrong
 
 async def mistakes(credentials: StripeCredentials) -> None:
     # Misspelt, or of another operation.
+    _ = prefect_stripe.tasks.create_custmer  # wrong
     create_customer(credentials, emial="jenny@example.com")  # wrong
     create_customer(credentials, address={"line_1": "1 Main St"})  # wrong
     create_invoice(credentials, customer="cus_1", price="price_1")  # wrong
