@@ -172,8 +172,12 @@ def show(path: Path, sandbox: Sandbox | None) -> bool:
 
 def _invoice(orders: list[InvoiceOrder], credentials: StripeCredentials, title: str) -> list[InvoiceOutcome]:
     """Put each order through the flow."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    # With heartbeats each run waits at its end, for up to a second, for the thread that sends them.
+    no_heartbeats = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with no_heartbeats, Progress(*columns, console=console) as progress:
         bar = progress.add_task(title, total=len(orders))
         outcomes: list[InvoiceOutcome] = []
         for order in orders:
