@@ -79,7 +79,8 @@ class Business:
                 and None where it does not.
             params: Stripe's parameters.
             about: Further ids that belong to its identity, such as the invoice that an item is for.
-            renews: Whether a key that was used with other parameters may be followed by the next generation.
+            renews: Whether a key that was used with other parameters may be followed by the next generation. Not where
+                a second object would be made: the first may be on its way, where no look can see it.
 
         Raises:
             CardError: The payment was declined, now or as a stored answer has it.
@@ -98,8 +99,12 @@ class Business:
                 if seen is not None:
                     yield Note(f"{label}: the answer was lost or refused, and it is done", seen, step)
                     return seen
-                stale = error.replayed or (renews and isinstance(error, IdempotencyError))
-                if not stale:
+                if isinstance(error, IdempotencyError) and not renews:
+                    raise Rejected(
+                        f"{label}: begun before with other contents, perhaps this very moment, and not to be seen: run "
+                        "it again in a minute; if what was begun has been deleted, in a day"
+                    ) from error
+                if not error.replayed and not isinstance(error, IdempotencyError):
                     raise
                 refusal = error
                 continue
@@ -125,3 +130,9 @@ class Business:
         if reply.date is not None:
             self.now = reply.date
         return reply.data
+
+
+def metadata_of(seen: StripeObject) -> dict[str, str]:
+    """Return an object's metadata, which is null where there is none."""
+    metadata: dict[str, str] | None = seen.get("metadata")
+    return metadata or {}

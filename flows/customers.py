@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.client.search import Clause, search_query
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, StripeObject
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, StripeObject, metadata_of
 from prefect_stripe.flows.orders import Order
 from prefect_stripe.flows.process import Note, Process
 
@@ -42,7 +42,7 @@ class Customers:
         of.now = self.business.now
         if found is None:
             found = yield from self._create()
-        elif self.external_id and (found.get("metadata") or {}).get(CUSTOMER) != self.external_id:
+        elif self.external_id and metadata_of(found).get(CUSTOMER) != self.external_id:
             yield from self._record(found)
         of.now = max(of.now, self.business.now)
         of.wrote += self.business.wrote
@@ -86,11 +86,11 @@ class Customers:
         return None
 
     def _is(self, customer: StripeObject) -> bool:
-        number = (customer.get("metadata") or {}).get(CUSTOMER)
+        number = metadata_of(customer).get(CUSTOMER)
         return number == self.external_id if self.external_id else self._has_email(customer)
 
     def _may_be(self, customer: StripeObject) -> bool:
-        number = (customer.get("metadata") or {}).get(CUSTOMER)
+        number = metadata_of(customer).get(CUSTOMER)
         return self._is(customer) or (number is None and self._has_email(customer))
 
     def _has_email(self, customer: StripeObject) -> bool:
@@ -112,7 +112,12 @@ class Customers:
 
         return (
             yield from self.business.write(
-                f"create {self._who}", "create_customer", slot="customer", look=look, params=params
+                f"create {self._who}",
+                "create_customer",
+                slot="customer",
+                look=look,
+                params=params,
+                renews=False,
             )
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.identity import fingerprint
-from prefect_stripe.flows.business import Rejected, Steps, StripeObject
+from prefect_stripe.flows.business import Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.orders import OrderLine
 from prefect_stripe.flows.process import Process
 from prefect_stripe.money import format_amount
@@ -61,7 +61,7 @@ class Lines:
         present: dict[str, StripeObject] = {}
         self._foreign = 0
         for line in page["data"]:
-            slot = (line.get("metadata") or {}).get(SLOT)
+            slot = metadata_of(line).get(SLOT)
             if slot is None:
                 self._foreign += 1
             elif slot in wanted and slot not in present and wanted[slot].price in (None, _price_of(line)):
@@ -106,7 +106,7 @@ class Lines:
             if error.http_status != 404:
                 raise
             return None
-        ours = seen.get("invoice") == self.work.invoice["id"] and SLOT in (seen.get("metadata") or {})
+        ours = seen.get("invoice") == self.work.invoice["id"] and SLOT in metadata_of(seen)
         return seen if ours and not seen.get("deleted") else None
 
     def _remove(self, line: StripeObject) -> Steps:

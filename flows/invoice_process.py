@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from prefect_stripe.client import InvalidRequestError, ParameterError
 from prefect_stripe.client.search import search_query
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
@@ -68,17 +68,17 @@ class InvoiceWork:
         """Do what is missing; return how it ended and why."""
         self.customer = yield from Customers(self.order, self.business.account).find_or_create(self.business)
         voided = yield from self._find()
+        if not self.invoice and not (voided and not self._may_reissue(voided)):
+            voided = yield from self._look_further(voided)
         if not self.invoice and voided and not self._may_reissue(voided):
             self.invoice = voided[0]
             return (yield from Settling(self).settle())
         if not self.invoice:
-            yield from self._look_further()
-        if not self.invoice:
             yield from self._create(reissue=len(voided))
         if self.invoice["status"] == "draft":
             yield from self._complete_draft()
-        else:
-            self._refuse_changed_contents()
+        # Also of what was a draft a moment ago: another version of the order may have been at work on it.
+        self._refuse_changed_contents()
         # Whoever finalized it, whatever was done to the draft before: nothing is asked for but the order's total.
         yield from self.lines.tie_out()
         yield from self._send()
@@ -121,19 +121,26 @@ class InvoiceWork:
             yield Note(f"found {self.invoice['id']}, {self.invoice['status']}", self.invoice)
         return [invoice for invoice in found if invoice["status"] == "void"]
 
-    def _look_further(self) -> Steps:
+    def _look_further(self, voided: list[StripeObject]) -> Process[list[StripeObject]]:
         """Look by search for what the list of the customer does not show: other customers', and from long ago.
+
+        Returns the voided ones, those that are known included.
 
         Search lags by up to a minute; what is younger than that is caught by the idempotency key.
         """
         query = search_query("invoices", (f"metadata[{ORDER}]", ":", self.order.external_id))
         label = f"search for {self.order.external_id} everywhere"
         found = yield from self._own(label, "search_invoices", {"query": query})
-        alive = dict[str, StripeObject]()
+        alive: list[StripeObject] = []
+        dead = {invoice["id"]: invoice for invoice in voided}
         for invoice in found:
             seen = None if invoice["status"] == "void" else (yield from self._alive(invoice["id"]))
-            alive |= {invoice["id"]: seen} if seen else {}
-        self._take(list(alive.values()))
+            if seen:
+                alive.append(seen)
+            elif invoice["status"] == "void" and invoice["customer"] == self.customer:
+                dead[invoice["id"]] = invoice
+        self._take(alive)
+        return sorted(dead.values(), key=lambda invoice: invoice["created"], reverse=True)
 
     def _take(self, live: list[StripeObject]) -> None:
         """Take the order's only invoice, if there is one, as the one to go on with."""
@@ -142,7 +149,7 @@ class InvoiceWork:
             names = ", ".join(f"{one['id']} ({one['status']}) to {one['customer']}" for one in elsewhere)
             raise Rejected(
                 f"this order was invoiced to another customer before: {names}; it is now for {self.customer}: "
-                "delete that draft or void that invoice, or use another external_id"
+                "delete that draft or void that invoice and run it again in a day, or use another external_id"
             )
         if len(live) > 1:
             names = ", ".join(f"{invoice['id']} ({invoice['status']})" for invoice in live)
@@ -156,14 +163,14 @@ class InvoiceWork:
         if self.order.settlement == "void" or len(voided) > self.order.max_reissues:
             return False
         # Voided by the order's own rule: that was its end, and another run must not charge once more.
-        return not (self.order.on_decline == "void" and DECLINED in (voided[0].get("metadata") or {}))
+        return not (self.order.on_decline == "void" and DECLINED in metadata_of(voided[0]))
 
     def _since(self) -> dict[str, Any]:
         return {"customer": self.customer, "created": {"gte": self.business.ago(self.look_back_days)}}
 
     def _own(self, label: str, operation: str, params: dict[str, Any]) -> Process[list[StripeObject]]:
         page = yield from self.business.read(label, operation, params=params)
-        return [item for item in page["data"] if (item.get("metadata") or {}).get(ORDER) == self.order.external_id]
+        return [item for item in page["data"] if metadata_of(item).get(ORDER) == self.order.external_id]
 
     # Drafting
 
@@ -193,6 +200,7 @@ class InvoiceWork:
                 "pending_invoice_items_behavior": "exclude",
                 "metadata": {ORDER: self.order.external_id},
             },
+            renews=False,
         )
 
     def _alive(self, invoice: str) -> Process[StripeObject | None]:
@@ -252,7 +260,7 @@ class InvoiceWork:
         """Say whether the draft has the order's terms; the fingerprint knows what cannot be read back."""
         order = self.order
         return (
-            (invoice.get("metadata") or {}).get(FINGERPRINT) == order.fingerprint
+            metadata_of(invoice).get(FINGERPRINT) == order.fingerprint
             and invoice["collection_method"] == order.collection_method
             and (invoice["description"] or "") == (order.description or "")
             and (order.due_date is None or invoice["due_date"] == int(order.due_date.timestamp()))
@@ -271,7 +279,7 @@ class InvoiceWork:
     # Once finalized
 
     def _refuse_changed_contents(self) -> None:
-        if (self.invoice.get("metadata") or {}).get(FINGERPRINT) == self.order.fingerprint:
+        if metadata_of(self.invoice).get(FINGERPRINT) == self.order.fingerprint:
             return
         raise Rejected(
             f"the order has changed since its invoice {self.invoice['id']} was finalized, or somebody finalized that "
@@ -297,7 +305,7 @@ class InvoiceWork:
         """Send the invoice by e-mail, and record that in its metadata: sending itself leaves no trace on it."""
         if self.order.collection_method != "send_invoice" or self.invoice["status"] != "open":
             return
-        if SENT in (self.invoice.get("metadata") or {}):
+        if SENT in metadata_of(self.invoice):
             return
         yield from self.business.write(
             self.label("send"), "send_invoice", self.invoice["id"], slot="send", look=self._sent_before

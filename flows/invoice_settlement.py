@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prefect_stripe.client import CardError
 from prefect_stripe.flows.attaching import attached
-from prefect_stripe.flows.business import Rejected, Steps, StripeObject
+from prefect_stripe.flows.business import Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.outcomes import Ending, decline_reason, failure_reason
 from prefect_stripe.flows.process import Note, Process
 from prefect_stripe.money import format_amount
@@ -87,7 +87,7 @@ class Settling:
         status = self.work.invoice["status"]
         if self.order.settlement == status:
             return "done", None
-        if self.order.settlement == "pay" and (reason := (self.work.invoice.get("metadata") or {}).get(DECLINED)):
+        if self.order.settlement == "pay" and (reason := metadata_of(self.work.invoice).get(DECLINED)):
             return "declined", reason
         advice = {
             "void": "to replace it, allow one more reissue (max_reissues)",
@@ -122,6 +122,8 @@ class Settling:
                 continue
             if self.work.invoice["status"] == "paid":
                 return self._end_of_paid()
+            if self.work.invoice["status"] != "open":
+                return self._end_of_closed()
             taken = True
 
     def _charge(self, attempt: int) -> Steps:

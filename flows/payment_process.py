@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from prefect_stripe.client import CardError, IdempotencyError, InvalidRequestError
+from prefect_stripe.client import CardError, InvalidRequestError
 from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.attaching import attached
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.outcomes import Ending, PaymentOutcome, decline_reason, failure_reason
 from prefect_stripe.flows.payment_orders import PaymentOrder
@@ -110,9 +110,7 @@ class PaymentWork:
 
     def _own(self, label: str, operation: str, params: dict[str, Any]) -> Process[list[StripeObject]]:
         page = yield from self.business.read(label, operation, params=params)
-        return [
-            intent for intent in page["data"] if (intent.get("metadata") or {}).get(ORDER) == self.order.external_id
-        ]
+        return [intent for intent in page["data"] if metadata_of(intent).get(ORDER) == self.order.external_id]
 
     def _take(self, own: list[StripeObject]) -> None:
         elsewhere = [intent for intent in own if intent["customer"] != self.customer]
@@ -149,20 +147,14 @@ class PaymentWork:
             "allowed_payment_method_types": [order.payment_method_type],
             "metadata": {ORDER: order.external_id, FINGERPRINT: order.fingerprint},
         }
-        try:
-            self.intent = yield from self.business.write(
-                f"create payment for {order.external_id}",
-                "create_payment_intent",
-                slot="payment",
-                look=look,
-                params=params,
-                renews=False,
-            )
-        except IdempotencyError as error:
-            raise Rejected(
-                f"{order.external_id} was begun within the last day with another amount, currency or customer: cancel "
-                "that payment, or use another external_id"
-            ) from error
+        self.intent = yield from self.business.write(
+            f"create payment for {order.external_id}",
+            "create_payment_intent",
+            slot="payment",
+            look=look,
+            params=params,
+            renews=False,
+        )
 
     def _reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
         self.intent = yield from self.business.read(self._label("read"), "retrieve_payment_intent", self.intent["id"])
