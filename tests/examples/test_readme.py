@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (SERVE,) = [block for block in PYTHON if ".serve(" in block]
-(COMMANDS,) = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+(COMMANDS,) = [
+    block for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "prefect deployment run" in block
+]
 (DEMO,) = re.findall(r"<!-- demo -->\n```text\n(.*?)```\n<!-- /demo -->", README, re.DOTALL)
 
 
