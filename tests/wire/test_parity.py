@@ -106,7 +106,7 @@ def essence(request: Seen) -> dict[str, Any]:
         "query": sorted(parse_qsl(request.query, keep_blank_values=True)),
         "body": sorted(parse_qsl(request.body, keep_blank_values=True)),
         "idempotency-key": "idempotency-key" in request.headers,
-        "content-length": "content-length" in request.headers,
+        "content-length": request.method == "POST" and "content-length" in request.headers,
         **headers,
     }
 
