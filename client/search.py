@@ -56,13 +56,13 @@ def search_query(searched: str, *clauses: Clause, match: Literal["all", "any"] =
 
     Args:
         searched: What is searched: `charges`, `customers`, `invoices`, `payment_intents`, `prices` or `products`.
-        *clauses: Field, operator, value. A `-` before the field negates; metadata is `metadata[key]`; None with `:` asks
-            for the field's absence; `:` is exact (case apart), `~` finds a part of at least three characters, the others
-            compare numbers (amounts in minor units, times in Unix seconds).
+        *clauses: Field, operator, value. A `-` before the field negates; metadata is `metadata[key]`; None with `:`
+            asks for the field's absence; `:` is exact (case apart), `~` finds a part of at least three characters, the
+            others compare numbers (amounts in minor units, times in Unix seconds).
         match: Whether `all` clauses must hold, or `any`: Stripe takes no mixture.
 
     Raises:
-        ParameterError: A field that the object has not, an operator that the field does not take, no clause or too many.
+        ParameterError: A field that the object has not, an operator that it does not take, no clause or too many.
 
     Example:
         >>> search_query("invoices", ("metadata[order]", ":", 'A"1'), ("total", ">", 1000))
