@@ -126,10 +126,10 @@ def report(title: str, rows: dict[str, list[tuple[float, float]]]) -> None:
     table = Table(title=title)
     table.add_column("")
     for in_flight in IN_FLIGHT:
-        table.add_column(f"{in_flight} in flight: µs CPU (× ours), calls/s", justify="right")
+        table.add_column(f"{in_flight} in flight: µs CPU (x ours), calls/s", justify="right")
     for name, measured in rows.items():
         cells = [
-            f"{cpu:,.0f} (× {cpu / rows['ours'][column][0]:.2f}), {rate:,.0f}"
+            f"{cpu:,.0f} (x {cpu / rows['ours'][column][0]:.2f}), {rate:,.0f}"
             for column, (cpu, rate) in enumerate(measured)
         ]
         table.add_row(name, *cells)
@@ -155,7 +155,7 @@ def main() -> None:
             assert count == 10_000, f"{name} listed {count}"
             costs[name] = (time.process_time() - cpu) / count * 1e6
         for name, cost in costs.items():
-            print(f"list of 10,000: {name}: {cost:.1f} µs CPU an object (× {cost / costs['ours']:.2f})")
+            print(f"list of 10,000: {name}: {cost:.1f} µs CPU an object (x {cost / costs['ours']:.2f})")
 
 
 if __name__ == "__main__":

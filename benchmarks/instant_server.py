@@ -1,6 +1,7 @@
 """A local server that answers at once: what remains is what the client costs. Run as `python instant_server.py`.
 
-Prints its port. A retrieve answers an invoice of some 3 kB; a list answers pages of what `limit` asks, to 10,000 objects.
+Prints its port. A retrieve answers an invoice of some 3 kB; a list of 10,000 answers
+pages of what `limit` asks.
 """
 
 from __future__ import annotations

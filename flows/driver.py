@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from prefect import State, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed
 from pydantic import ValidationError
@@ -74,7 +74,7 @@ def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story:
 
 def run_order(
     kind: str, external_id: str, begin: Callable[[str], Process[Outcome]], credentials: StripeCredentials | None
-) -> State[Any]:
+) -> Any:
     """Run an order's process, publish its story, and return the state that its flow ends in.
 
     Args:
@@ -85,6 +85,7 @@ def run_order(
 
     Returns:
         A completed state whose data is the outcome, named after how it ended; or a failed one whose data is the error.
+        Of it Prefect hands the caller of the flow the data, or raises it: so that is what the flow says it returns.
     """
     try:
         credentials = credentials or StripeCredentials.from_environment()

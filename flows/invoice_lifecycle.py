@@ -4,7 +4,7 @@
 
 from typing import Annotated, Any
 
-from prefect import State, flow
+from prefect import flow
 from pydantic import Field
 
 from prefect_stripe.blocks import StripeCredentials
@@ -18,7 +18,7 @@ def invoice_lifecycle(
     order: InvoiceOrder,
     credentials: StripeCredentials | None = None,
     look_back_days: Annotated[int, Field(ge=1)] = 365,
-) -> dict[str, Any] | State[Any]:
+) -> dict[str, Any]:
     """Invoice an order: create, complete, tie out, finalize, send and settle; only what is still missing is done.
 
     Running it again is safe from any state: an order is known by its number (`external_id`), and is invoiced and
@@ -50,6 +50,7 @@ def invoice_lifecycle(
         outcome = invoice_lifecycle(order, StripeCredentials.load("BLOCK_NAME"))
         ```
     """
-    return run_order(
+    outcome: dict[str, Any] = run_order(
         "invoice", order.external_id, lambda account: invoice_process(order, account, look_back_days), credentials
     )
+    return outcome

@@ -157,7 +157,7 @@ class Lines:
 
     def _difference(self, seen: StripeObject, wanted: OrderLine) -> dict[str, Any]:
         change: dict[str, Any] = {}
-        unit_amount = Decimal(str((seen.get("pricing") or {}).get("unit_amount_decimal") or 0))
+        unit_amount = Decimal(str(_pricing_of(seen).get("unit_amount_decimal") or 0))
         if wanted.unit_amount is not None and unit_amount != wanted.unit_amount:
             change["price_data"] = {
                 "currency": self.order.currency,
@@ -202,7 +202,13 @@ class Lines:
 
 
 def _price_of(line: StripeObject) -> str | None:
-    return ((line.get("pricing") or {}).get("price_details") or {}).get("price")
+    details: StripeObject | None = _pricing_of(line).get("price_details")
+    return details.get("price") if details else None
+
+
+def _pricing_of(line: StripeObject) -> StripeObject:
+    pricing: StripeObject | None = line.get("pricing")
+    return pricing or {}
 
 
 def _lines(count: int) -> str:

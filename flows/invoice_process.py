@@ -5,11 +5,12 @@ Stripe pages: "How invoicing works", "Status transitions and finalization".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from prefect_stripe.client import InvalidRequestError, ParameterError
 from prefect_stripe.client.search import search_query
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject, metadata_of
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Look, Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
@@ -179,7 +180,10 @@ class InvoiceWork:
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is not None:
-                return (yield from self._alive(answered["id"]))
+                seen = yield from self._alive(answered["id"])
+                if seen is None and not (yield from self._is_gone(answered["id"])):
+                    raise Rejected(f"{answered['id']} was voided in the meantime: run it again to have that judged")
+                return seen
             # Of all customers, and by list, which knows at once: the key may stand for another customer's invoice.
             label = f"look again for {self.order.external_id}"
             recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
@@ -202,6 +206,10 @@ class InvoiceWork:
             },
             renews=False,
         )
+
+    def _is_gone(self, invoice: str) -> Process[bool]:
+        voided = yield from self._own(self.label("look for the voided", ""), "list_invoices", self._since())
+        return all(one["id"] != invoice for one in voided)
 
     def _alive(self, invoice: str) -> Process[StripeObject | None]:
         try:
@@ -267,7 +275,7 @@ class InvoiceWork:
             and not invoice["auto_advance"]
         )
 
-    def holds(self, goal: Any) -> Any:
+    def holds(self, goal: Callable[[StripeObject], bool]) -> Look:
         """Make a look that reads the invoice again and returns it where the goal holds."""
 
         def look(_: StripeObject | None) -> Process[StripeObject | None]:

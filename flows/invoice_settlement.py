@@ -161,8 +161,8 @@ class Settling:
         )
         failed: list[StripeObject] = []
         for payment in page["data"]:
-            intent = payment["payment"].get("payment_intent")
-            if not isinstance(intent, dict):
+            intent: StripeObject | None = payment["payment"].get("payment_intent")
+            if intent is None:
                 continue
             if payment["status"] == "open" and intent["status"] in _UNDER_WAY:
                 return _UNDER_WAY[intent["status"]], failed
@@ -211,4 +211,4 @@ _UNDER_WAY: Final[dict[str, End]] = {
 
 def _is_final(said: Mapping[str, Any] | None) -> bool:
     """Say whether the issuer advises against another try: the error of a decline says so, and its charge's outcome."""
-    return (said or {}).get("advice_code") == "do_not_try_again"
+    return said is not None and said.get("advice_code") == "do_not_try_again"

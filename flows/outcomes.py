@@ -133,7 +133,7 @@ def decline_reason(error: CardError) -> str:
 
 def failure_reason(charge: dict[str, Any]) -> str:
     """Say why a charge failed, in Stripe's words and codes."""
-    outcome = charge.get("outcome") or {}
+    outcome: dict[str, Any] = charge.get("outcome") or {}
     return _with_codes(
         charge.get("failure_message") or "its payment was declined", charge.get("failure_code"), outcome.get("reason")
     )

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from prefect import State, flow
+from prefect import flow
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.flows.driver import run_order
@@ -15,7 +15,7 @@ from prefect_stripe.flows.payment_process import payment_process
 @flow(name="payment-intent-lifecycle", flow_run_name="payment {order.external_id}", persist_result=False)
 def payment_intent_lifecycle(
     order: PaymentOrder, credentials: StripeCredentials | None = None, look_back_days: int = 365
-) -> dict[str, Any] | State[Any]:
+) -> dict[str, Any]:
     """Take a payment: create, confirm, verify or increase, then capture, hold or cancel; only what is missing is done.
 
     Running it again is safe from any state: an order is known by its number (`external_id`), and is charged once.
@@ -47,6 +47,7 @@ def payment_intent_lifecycle(
         outcome = payment_intent_lifecycle(order, StripeCredentials.load("BLOCK_NAME"))
         ```
     """
-    return run_order(
+    outcome: dict[str, Any] = run_order(
         "payment", order.external_id, lambda account: payment_process(order, account, look_back_days), credentials
     )
+    return outcome

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from prefect_stripe.client import OPERATIONS, Call, StripeClient, StripeError
+from prefect_stripe.client import OPERATIONS, Call, Response, StripeClient, StripeError
 from prefect_stripe.client.paging import Pager
 
 T = TypeVar("T")
@@ -78,10 +78,11 @@ def perform(client: StripeClient, call: Call) -> Reply:
         return Reply(response.data, response.request_id, response.replayed, response.date)
     pager = Pager(call)
     items: list[dict[str, Any]] = []
+    last: Response | None = None
     while pager.call is not None:
-        response = client.perform(pager.call)
-        items += pager.take(response.data)
-    return Reply({"data": items}, response.request_id, date=response.date)
+        last = client.perform(pager.call)
+        items += pager.take(last.data)
+    return Reply({"data": items}, last.request_id if last else None, date=last.date if last else None)
 
 
 def drive(

@@ -80,7 +80,7 @@ class Story:
     external_id: str
     account: str | None = None
     live: bool = False
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list[Line])
 
     def note(self, note: Note) -> None:
         """Tell something that was found or concluded."""

@@ -3,6 +3,7 @@ be there to be read."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -33,6 +34,7 @@ from prefect.client.schemas.objects import Artifact, FlowRun
 from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ParameterTypeError
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, get_current_settings, temporary_settings
+from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import APIConnectionError, AuthenticationError
@@ -59,7 +61,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def credentials(world: World) -> StripeCredentials:
-    return StripeCredentials(api_key=SECRET, api_base=world.sandbox.url, max_retries=0)
+    return StripeCredentials(api_key=SecretStr(SECRET), api_base=world.sandbox.url, max_retries=0)
 
 
 def order_of(world: World, **given: Any) -> InvoiceOrder:
@@ -245,8 +247,8 @@ def test_what_fails_says_so_without_a_traceback(
 ) -> None:
     monkeypatch.delenv("STRIPE_API_KEY", raising=False)
     monkeypatch.setitem(driver.stripe_step.__dict__, "retries", 0)
-    wrong = StripeCredentials(api_key="sk_test_wrong-wrong", api_base=world.sandbox.url)
-    nobody = StripeCredentials(api_key=SECRET, api_base="http://127.0.0.1:9", max_retries=0)
+    wrong = StripeCredentials(api_key=SecretStr("sk_test_wrong-wrong"), api_base=world.sandbox.url)
+    nobody = StripeCredentials(api_key=SecretStr(SECRET), api_base="http://127.0.0.1:9", max_retries=0)
     cases: list[tuple[StripeCredentials | None, type[Exception], str]] = [
         (wrong, AuthenticationError, "Invalid API Key"),
         (nobody, APIConnectionError, "no answer from http://127.0.0.1:9"),
@@ -269,7 +271,7 @@ def test_a_bad_order_is_refused_before_there_is_a_run(world: World, credentials:
     order = order_of(world).model_dump(mode="json", exclude_none=True)
     order["lines"][0]["unit_amount"] = 12.5
     with pytest.raises(Exception, match=r"12\.5 is not a whole number") as refused:
-        invoice_lifecycle(order, credentials)  # pyright: ignore[reportArgumentType]
+        invoice_lifecycle(order, credentials)  # type: ignore[call-overload]
     assert SECRET not in str(refused.value)
     with pytest.raises(ParameterTypeError):
         invoice_lifecycle(order_of(world), credentials, look_back_days=0)
@@ -293,11 +295,11 @@ def test_it_is_called_from_flows_sync_and_async_and_by_itself(world: World, cred
     @flow
     def parent(declining: bool) -> dict[str, Any]:
         method = "pm_card_chargeCustomerFail" if declining else "pm_card_visa"
-        return invoice_lifecycle(order_of(world, external_id="P-1", payment_method=method), credentials)  # type: ignore[return-value]
+        return invoice_lifecycle(order_of(world, external_id="P-1", payment_method=method), credentials)
 
     @flow
     async def aparent() -> dict[str, Any]:
-        return invoice_lifecycle(order_of(world, external_id="P-2"), credentials)  # type: ignore[return-value]
+        return await asyncio.to_thread(invoice_lifecycle, order_of(world, external_id="P-2"), credentials)
 
     @flow
     def refused() -> str:
@@ -307,12 +309,10 @@ def test_it_is_called_from_flows_sync_and_async_and_by_itself(world: World, cred
             return f"{error.outcome.ending}: {error}"
         return "not refused"
 
-    import asyncio
-
     assert parent(declining=True)["ending"] == "declined"
-    assert asyncio.run(aparent())["status"] == "paid"  # type: ignore[arg-type]
+    assert asyncio.run(aparent())["status"] == "paid"
     assert "rejected: P-3 rejected" in refused()
-    assert invoice_lifecycle(order_of(world, external_id="P-2"), credentials)["ending"] == "found_done"  # type: ignore[index,call-overload]
+    assert invoice_lifecycle(order_of(world, external_id="P-2"), credentials)["ending"] == "found_done"
     assert (world.money["charged"], world.money["declined"]) == (1, 1)
 
 
@@ -403,8 +403,9 @@ def test_no_key_no_secret_and_no_address_is_anywhere_but_in_the_parameters(
     assert SECRET not in caplog.text
     assert EMAIL not in caplog.text
 
-    settings = get_current_settings()
-    database = str(settings.server.database.connection_url.get_secret_value()).partition("///")[2].partition("?")[0]
+    connection_url = get_current_settings().server.database.connection_url
+    assert connection_url is not None
+    database = connection_url.get_secret_value().partition("///")[2].partition("?")[0]
     holding: dict[str, set[str]] = {SECRET: set(), EMAIL: set(), CLIENT_SECRET: set()}
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -110,7 +110,7 @@ def test_fifty_orders_of_one_new_customer_at_once_make_one(world: World, lag: fl
 
 def test_eight_runs_of_one_order_at_once_make_one_invoice_and_one_charge(world: World) -> None:
     with ThreadPoolExecutor(8) as pool:
-        runs = list(pool.map(lambda _: world.run(world.order()), range(8)))
+        runs = list(pool.map(world.run, [world.order()] * 8))
     assert {run.ending for run in runs} <= {"done", "found_done"}, [run.reason for run in runs]
     money = world.money
     assert (money["customers"], money["invoices"], money["items"], money["charged"]) == (1, 1, 2, 1)

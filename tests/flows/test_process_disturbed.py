@@ -111,7 +111,7 @@ def test_contents_changed_there_and_back_within_a_day(world: World) -> None:
 
 
 def test_another_price_is_another_line_with_its_own_description(world: World) -> None:
-    prices = []
+    prices: list[str] = []
     for name in ("Licence", "Support"):
         product = world.post("products", name=name)["id"]
         prices.append(world.post("prices", product=product, currency="usd", unit_amount=9900)["id"])
