@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prefect import flow
-from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
@@ -55,9 +56,13 @@ def test_a_block_that_was_saved_anew_with_another_key_is_refused(credentials: St
 
 
 def test_tasks_in_other_processes_load_the_block_there(credentials: StripeCredentials, stripe_sandbox: Sandbox) -> None:
-    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    # Prefect declares its own process runner as one of other futures than a flow takes.
+    runner = cast("TaskRunner[PrefectFuture[Any]]", ProcessPoolTaskRunner(max_workers=1))
+
+    @flow(task_runner=runner)
     def in_another_process() -> str:
-        return create_customer.submit(credentials, name="Zoë").result()["name"]
+        future = create_customer.submit(credentials, name="Zoë")  # pyright: ignore[reportUnknownMemberType]
+        return str(future.result()["name"])
 
     assert in_another_process() == "Zoë"
     assert len(stripe_sandbox.ledger.effects) == 1
