@@ -71,6 +71,25 @@ def test_what_a_person_changed_of_the_terms_is_set_right(world: World) -> None:
     assert world.money["e-mails"] == 1
 
 
+def test_stripe_finalizes_no_draft_by_itself(world: World) -> None:
+    """Half made, it would be charged in an hour."""
+    order = world.order(total=1)
+    world.run(order)
+    world.post(f"invoices/{world.invoice()['id']}", auto_advance="true")
+    assert world.run(order).ending == "rejected"
+    assert (world.invoice()["status"], world.invoice()["automatically_finalizes_at"]) == ("draft", None)
+
+
+def test_what_moves_money_is_said_to_stripe_and_not_left_to_its_defaults(world: World) -> None:
+    """They were others in other API versions, which the credentials may name."""
+    world.run(world.order())
+    (created,) = world.sandbox.ledger.requests("create_invoice")
+    assert created.params["auto_advance"] == "false"
+    assert created.params["pending_invoice_items_behavior"] == "exclude"
+    (finalized,) = world.sandbox.ledger.requests("finalize_invoice")
+    assert finalized.params["auto_advance"] == "false"
+
+
 def test_what_a_person_changed_of_a_line_is_set_right(world: World) -> None:
     world.run(world.order(**WAIT, total=1))
     for line in world.all(f"invoices/{world.invoice()['id']}/lines"):
@@ -151,6 +170,14 @@ def test_a_draft_finalized_before_it_was_complete_is_never_taken_for_the_order(
     assert run.ending == "rejected", "an invoice over something else was taken for the order's"
     assert "463.00 USD" in run.reason or "46300" in run.reason
     assert world.money == before
+
+
+def test_an_empty_invoice_is_no_order_over_nothing(world: World) -> None:
+    order = world.order(lines=[{"description": "Sample", "unit_amount": 0}])
+    world.run(order, after=crash_after("create_invoice"))
+    world.post(f"invoices/{world.invoice()['id']}/finalize")
+    assert (world.invoice()["status"], world.invoice()["total"]) == ("paid", 0)
+    assert world.run(order).ending == "rejected"
 
 
 def test_a_line_added_just_before_finalizing_is_seen_before_anything_is_charged(world: World) -> None:
