@@ -182,8 +182,8 @@ class Lines:
         raise Rejected(
             f"does not tie out: the {'draft' if draft else 'invoice'} {seen['id']} comes to "
             f"{format_amount(seen['total'], currency)} ({seen['total']}), the order to "
-            f"{format_amount(expected, currency)} ({expected}){foreign}; it stays "
-            + ("a draft" if draft else seen["status"])
+            f"{format_amount(expected, currency)} ({expected}){foreign}; "
+            + ("it stays a draft" if draft else f"it is {seen['status']}, and nothing more is done with it")
         )
 
     def _expected_total(self) -> Process[int]:

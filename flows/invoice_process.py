@@ -307,7 +307,9 @@ class InvoiceWork:
             + (f" = {line.unit_amount * line.quantity}" if line.unit_amount is not None else "")
             for line in order.final_lines
         ]
-        return f"{order.known_total} {order.currency}, {order.collection_method}, {_few(told)}"
+        total = order.known_total if order.total is None else order.total
+        sum_ = "a total by its prices in" if total is None else total
+        return f"{sum_} {order.currency}, {order.collection_method}, {_few(told)}"
 
     def _send(self) -> Steps:
         """Send the invoice by e-mail, and record that in its metadata: sending itself leaves no trace on it."""

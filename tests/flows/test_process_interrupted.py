@@ -127,7 +127,9 @@ def test_a_crash_after_every_write(world: World, case: Case) -> None:
     case.check(world.run(order), "run by run")
 
 
-def test_an_answer_lost_at_any_write(world: World, case: Case) -> None:
+@pytest.mark.parametrize("name", [name for name in PATHS if name not in (*THOROUGH, "many lines")])
+def test_an_answer_lost_at_any_write(world: World, name: str) -> None:
+    case = Case(world, name)
     for place, _ in case.writes:
         fault_at(world, case, place, "answer lost", IMPATIENT)
 

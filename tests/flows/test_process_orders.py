@@ -15,6 +15,7 @@ from prefect_stripe.client import (
     AuthenticationError,
     ClientConfig,
     ParameterError,
+    PermissionDeniedError,
     StripeClient,
     StripeError,
 )
@@ -174,6 +175,14 @@ def test_a_wrong_key_or_no_host_fails_with_one_message_and_touches_nothing(world
     assert isinstance(stranger, AuthenticationError)
     assert "Invalid API Key" in str(stranger)
     assert "wrong-wrong" not in str(stranger)
+    assert world.effects == 0
+
+
+def test_a_live_key_that_may_not_write_writes_nothing(world: World) -> None:
+    config = ClientConfig(api_key="sk_live_sandbox", mode="live", api_base=world.sandbox.url, retries=PATIENT)
+    client = StripeClient(config)
+    with pytest.raises(PermissionDeniedError, match="allow_live_writes"):
+        drive(invoice_process(world.order(), "live:"), lambda step: perform(client, step.call))
     assert world.effects == 0
 
 

@@ -162,3 +162,16 @@ def test_a_bank_debit_that_succeeds_days_later_is_done(world: World) -> None:
     world.sandbox.clock.advance(timedelta(days=8))
     run = world.run(order)
     assert (run.ending, world.invoice()["status"], world.money["debits begun"]) == ("found_done", "paid", 1)
+
+
+@pytest.mark.parametrize(("credit", "charged"), [(10_000, 36_300), (50_000, None)], ids=["part", "all"])
+def test_what_the_customer_has_to_their_credit_is_not_charged(world: World, credit: int, charged: int | None) -> None:
+    customer = world.post("customers", email="jenny@example.com", balance=-credit)["id"]
+    world.post("invoiceitems", customer=customer, currency="usd", amount=100)  # a balance is in a currency
+    run = world.run(world.order())
+    assert (run.ending, world.invoice()["status"], world.invoice()["total"]) == ("done", "paid", 46_300)
+    assert "balance" in run.reason
+    assert [charge["amount"] for charge in world.all("charges")] == ([charged] if charged else [])
+    effects = world.effects
+    assert world.run(world.order()).ending == "found_done"
+    assert world.effects == effects
