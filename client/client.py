@@ -10,7 +10,7 @@ from typing import Any, Self
 from prefect_stripe.client.config import ClientConfig
 from prefect_stripe.client.errors import StripeError
 from prefect_stripe.client.exchange import Call, Exchange, Outcome, Response, Wait, exchange
-from prefect_stripe.client.paging import Pager
+from prefect_stripe.client.paging import Page, Pager
 from prefect_stripe.client.transport import async_pool, pool
 
 
@@ -111,7 +111,7 @@ class StripeClient(_Client):
         expand: Sequence[str] = (),
         stripe_account: str | None = None,
         max_items: int | None = None,
-    ) -> Iterator[list[dict[str, Any]]]:
+    ) -> Iterator[Page]:
         """Fetch a list or a search page by page, each when it is asked for.
 
         Args:
@@ -124,17 +124,17 @@ class StripeClient(_Client):
         """
         return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items)
 
-    def walk(self, call: Call, max_items: int | None = None) -> Iterator[list[dict[str, Any]]]:
+    def walk(self, call: Call, max_items: int | None = None) -> Iterator[Page]:
         """Fetch the pages of a call that is written down already."""
         pager = Pager(call, max_items)
         while pager.call is not None:
             try:
-                page = self.perform(pager.call).data
+                response = self.perform(pager.call)
             except StripeError as error:
                 if not pager.step_back(error):
                     raise
             else:
-                yield pager.take(page)
+                yield Page(pager.take(response.data), response)
 
 
 class AsyncStripeClient(_Client):
@@ -179,18 +179,18 @@ class AsyncStripeClient(_Client):
         expand: Sequence[str] = (),
         stripe_account: str | None = None,
         max_items: int | None = None,
-    ) -> AsyncIterator[list[dict[str, Any]]]:
+    ) -> AsyncIterator[Page]:
         """Fetch a list or a search page by page, as `StripeClient.pages` does."""
         return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items)
 
-    async def walk(self, call: Call, max_items: int | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+    async def walk(self, call: Call, max_items: int | None = None) -> AsyncIterator[Page]:
         """Fetch the pages of a call that is written down already."""
         pager = Pager(call, max_items)
         while pager.call is not None:
             try:
-                page = (await self.perform(pager.call)).data
+                response = await self.perform(pager.call)
             except StripeError as error:
                 if not pager.step_back(error):
                     raise
             else:
-                yield pager.take(page)
+                yield Page(pager.take(response.data), response)

@@ -112,6 +112,8 @@ def _scalar(key: str, value: Any) -> str:
             return format(value, "f")
         case datetime() if value.tzinfo is not None and value.utcoffset() is not None:
             return str((value - _EPOCH) // _SECOND)
+        case datetime() if value != value:  # pandas' NaT passes for a datetime
+            raise ParameterError(f"{key} is not a time (NaT): leave it out, or give None")
         case datetime():
             raise ParameterError(f"{key} is a time without a zone: give it one, such as datetime.now(UTC)")
         case date():

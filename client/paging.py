@@ -5,15 +5,27 @@ Stripe pages: "Pagination" and "Search pagination".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
 from prefect_stripe.client.errors import APIError, ParameterError, StripeError
-from prefect_stripe.client.exchange import Call
+from prefect_stripe.client.exchange import Call, Response
 from prefect_stripe.client.operations import OPERATIONS
 
 PAGE_SIZE: Final = 100
+
+
+class Page(list[dict[str, Any]]):
+    """The items of one page, in the order of the walk.
+
+    Attributes:
+        response: Stripe's answer that brought them.
+    """
+
+    def __init__(self, items: Iterable[dict[str, Any]], response: Response) -> None:
+        super().__init__(items)
+        self.response = response
 
 
 class Pager:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from prefect_stripe.client import OPERATIONS, Call, Response, StripeClient, StripeError
-from prefect_stripe.client.paging import Pager
+from prefect_stripe.client import OPERATIONS, Call, StripeClient, StripeError
 
 T = TypeVar("T")
 
@@ -76,13 +75,9 @@ def perform(client: StripeClient, call: Call) -> Reply:
     if OPERATIONS[call.operation].paging is None:
         response = client.perform(call)
         return Reply(response.data, response.request_id, response.replayed, response.date)
-    pager = Pager(call)
-    items: list[dict[str, Any]] = []
-    last: Response | None = None
-    while pager.call is not None:
-        last = client.perform(pager.call)
-        items += pager.take(last.data)
-    return Reply({"data": items}, last.request_id if last else None, date=last.date if last else None)
+    pages = list(client.walk(call))
+    last = pages[-1].response
+    return Reply({"data": [item for page in pages for item in page]}, last.request_id, date=last.date)
 
 
 def drive(

@@ -217,7 +217,11 @@ def _decimal(shape: Shape, value: object) -> str | None:
 
 def _timestamp(shape: Shape, value: object) -> str | None:
     if isinstance(value, datetime):
-        return None if value.utcoffset() is not None else "a datetime without a time zone: give it a time zone"
+        try:
+            zone = value.utcoffset()
+        except ValueError:  # pandas' NaT passes for a datetime
+            return "not a time (NaT): leave it out, or give None"
+        return None if zone is not None else "a datetime without a time zone: give it a time zone"
     return None if _is_int(value) else _expected("Unix seconds or a datetime with a time zone", value)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import pytest
 
-from prefect_stripe.client import APIError, AsyncStripeClient, InvalidRequestError, StripeClient
+from prefect_stripe.client import APIError, AsyncStripeClient, Call, InvalidRequestError, StripeClient
+from prefect_stripe.flows.process import perform
 from tests.client.server import Act, Caller, Server, answer, hang_up, refuse
 
 
@@ -78,6 +80,20 @@ def test_an_endless_page_is_an_error(call: Caller, server: Server) -> None:
     with pytest.raises(APIError, match="not where"):
         call.pages("list_invoices")
     assert len(server.seen) == 2
+
+
+def test_a_page_brings_the_answer_that_it_came_with(server: Server) -> None:
+    server.will(page("in_2", more=True), page("in_1"))
+    first, second = StripeClient(Caller(server, sync=True).config()).pages("list_invoices")
+    assert (first.response.request_id, first.response.data["has_more"]) == ("req_1", True)
+    assert second.response.data["data"] == second == [{"id": "in_1"}]
+
+
+def test_a_step_of_a_process_walks_as_the_client_does(server: Server) -> None:
+    server.will(page("in_4", "in_3", more=True), GONE, page("in_2", "in_1"))
+    reply = perform(StripeClient(Caller(server, sync=True).config()), Call("list_invoices"))
+    assert [item["id"] for item in reply.data["data"]] == ["in_4", "in_3", "in_2", "in_1"]
+    assert (reply.request_id, reply.date) == ("req_1", datetime(2026, 11, 23, 1, 8, 12, tzinfo=UTC))
 
 
 def test_pages_are_fetched_when_they_are_asked_for(server: Server) -> None:

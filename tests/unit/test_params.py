@@ -9,6 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import stripe.params as sdk
 from hypothesis import given
@@ -248,6 +249,12 @@ def test_what_stripe_takes_is_no_problem(operation: str, given: dict[str, object
 def test_a_naive_datetime_is_refused_with_what_to_do(given: dict[str, object]) -> None:
     (problem,) = problems("list_invoices", given)
     assert "give it a time zone" in problem.message
+
+
+@pytest.mark.parametrize("given", [{"created": pd.NaT}, {"created": {"lt": pd.NaT}}])
+def test_a_missing_time_of_a_table_is_refused_with_what_to_do(given: dict[str, object]) -> None:
+    (problem,) = problems("list_invoices", given)
+    assert "not a time (NaT): leave it out" in problem.message
 
 
 def test_problems_show_no_values() -> None:
