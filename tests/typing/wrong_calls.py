@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import prefect_stripe.tasks
+from prefect_stripe import StripeCredential as StripeCredential  # wrong
 from prefect_stripe import StripeCredentials
 from prefect_stripe.tasks import (
     acreate_customer,
