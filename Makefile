@@ -7,11 +7,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # Nothing of the caller's Stripe and Prefect settings reaches a test or a benchmark; the demo looks after itself.
-WITHOUT_SETTINGS := env $(foreach name,$(filter STRIPE_% PREFECT_% PYTHONPATH,$(.VARIABLES)),-u $(name))
+SETTINGS := $(filter STRIPE_% PREFECT_% PYTHONPATH,$(.VARIABLES))
+WITHOUT_SETTINGS := env $(SETTINGS:%=-u %)
+WITH_KEY_ALONE := env $(patsubst %,-u %,$(filter-out STRIPE_API_KEY,$(SETTINGS)))
 
 .PHONY: help
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv with everything in it
@@ -31,6 +33,11 @@ demo: $(INSTALLED) ## Orders become invoices, offline, on a Prefect server of it
 test: $(INSTALLED) ## Run the tests
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-stripe
+test-stripe: $(INSTALLED) ## Run the contract tests against Stripe's test mode (STRIPE_API_KEY=sk_test_…)
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITH_KEY_ALONE) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/contract --stripe $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, style and types
