@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from prefect_stripe.client import Call, CardError, IdempotencyError, StripeError
+from prefect_stripe.client import Call, CardError, IdempotencyError, ParameterError, StripeError
 from prefect_stripe.client.identity import business_write_key
 from prefect_stripe.flows.process import Note, Process, Reply, Step
 
@@ -19,6 +19,12 @@ MOST_GENERATIONS: Final = 50
 
 DAYS_OF_KEYS: Final = 2
 """Stripe keeps idempotency keys for at least a day: what one may still stand for is younger than this."""
+
+KEYS_HOLD: Final = timedelta(hours=23)
+"""For so long a key is sure to be known: a write that was decided on earlier may be somebody's second one."""
+
+MOST_DAYS: Final = 36_500
+"""A look-back of a century sees everything that there is at Stripe."""
 
 
 class Rejected(Exception):
@@ -63,6 +69,7 @@ class Business:
         params: Mapping[str, Any] | None = None,
         about: Sequence[str] = (),
         renews: bool = True,
+        stands: Callable[[StripeError], bool] = lambda error: False,
     ) -> Process[StripeObject]:
         """Do a write until what it is for is seen to hold, and return the object.
 
@@ -81,6 +88,7 @@ class Business:
             about: Further ids that belong to its identity, such as the invoice that an item is for.
             renews: Whether a key that was used with other parameters may be followed by the next generation. Not where
                 a second object would be made: the first may be on its way, where no look can see it.
+            stands: Says of a refusal that it holds even as a stored answer, as beginning anew would be another try.
 
         Raises:
             CardError: The payment was declined, now or as a stored answer has it.
@@ -104,7 +112,7 @@ class Business:
                         f"{label}: begun before with other contents, perhaps this very moment, and not to be seen: run "
                         "it again in a minute; if what was begun has been deleted, in a day"
                     ) from error
-                if not error.replayed and not isinstance(error, IdempotencyError):
+                if stands(error) or (not error.replayed and not isinstance(error, IdempotencyError)):
                     raise
                 refusal = error
                 continue
@@ -121,6 +129,10 @@ class Business:
             raise refusal
         raise Rejected(f"{label}: begun {MOST_GENERATIONS} times within a day, and what it made is gone each time")
 
+    def stood_still(self, since: datetime) -> bool:
+        """Say whether so much time has gone by at Stripe that keys used since then may be forgotten."""
+        return self.now - since > KEYS_HOLD
+
     def ago(self, days: int) -> int:
         """Return the Unix seconds of a moment so many days ago by Stripe's clock."""
         return int((self.now - timedelta(days=days)).timestamp())
@@ -130,6 +142,16 @@ class Business:
         if reply.date is not None:
             self.now = reply.date
         return reply.data
+
+
+def check_look_back(days: int) -> None:
+    """Refuse a look-back that sees nothing, or that no calendar has.
+
+    Raises:
+        ParameterError: It is not a whole number from 1 to `MOST_DAYS`.
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise ParameterError(f"look_back_days is {days}: write 1 to {MOST_DAYS}; what is not looked for is made again")
 
 
 def metadata_of(seen: StripeObject) -> dict[str, str]:

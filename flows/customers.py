@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.client.search import Clause, search_query
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, StripeObject, metadata_of
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.orders import Order
 from prefect_stripe.flows.process import Note, Process
 
@@ -42,8 +42,7 @@ class Customers:
         of.now = self.business.now
         if found is None:
             found = yield from self._create()
-        elif self.external_id and metadata_of(found).get(CUSTOMER) != self.external_id:
-            yield from self._record(found)
+        yield from self._complete(found)
         of.now = max(of.now, self.business.now)
         of.wrote += self.business.wrote
         return str(found["id"])
@@ -97,9 +96,8 @@ class Customers:
         return self.email is not None and _normalised(customer.get("email")) == _normalised(self.email)
 
     def _create(self) -> Process[StripeObject]:
-        params: dict[str, Any] = {"name": self.order.customer_name, "email": self.email}
-        if self.external_id:
-            params["metadata"] = {CUSTOMER: self.external_id}
+        # No more than who it is, so that its key always fits its parameters: two orders may spell a name in two ways.
+        number, email = {"metadata": {CUSTOMER: self.external_id}}, {"email": _normalised(self.email)}
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is None:
@@ -116,26 +114,36 @@ class Customers:
                 "create_customer",
                 slot="customer",
                 look=look,
-                params=params,
+                params=number if self.external_id else email,
                 renews=False,
             )
         )
 
-    def _record(self, customer: StripeObject) -> Process[StripeObject]:
+    def _complete(self, customer: StripeObject) -> Steps:
+        """Say of a customer what the order knows and Stripe does not: nothing that is there is changed."""
+        missing = self._missing(customer)
+        if not missing:
+            return
+
         def look(_: StripeObject | None) -> Process[StripeObject | None]:
             seen = yield from self.business.read(f"read {customer['id']}", "retrieve_customer", customer["id"])
-            return seen if seen["metadata"].get(CUSTOMER) == self.external_id else None
+            return None if self._missing(seen) else seen
 
-        return (
-            yield from self.business.write(
-                f"record {self._who} on {customer['id']}",
-                "update_customer",
-                customer["id"],
-                slot="number",
-                look=look,
-                params={"metadata": {CUSTOMER: self.external_id}},
-            )
+        yield from self.business.write(
+            f"complete {self._who}, {customer['id']}",
+            "update_customer",
+            customer["id"],
+            slot="details",
+            look=look,
+            params=missing,
         )
+
+    def _missing(self, customer: StripeObject) -> dict[str, Any]:
+        known = {"name": self.order.customer_name, "email": self.email}
+        missing: dict[str, Any] = {name: said for name, said in known.items() if said and not customer.get(name)}
+        if self.external_id and metadata_of(customer).get(CUSTOMER) != self.external_id:
+            missing["metadata"] = {CUSTOMER: self.external_id}
+        return missing
 
 
 def _normalised(email: str | None) -> str | None:

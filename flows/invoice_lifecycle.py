@@ -8,6 +8,7 @@ from prefect import flow
 from pydantic import Field
 
 from prefect_stripe.blocks import StripeCredentials
+from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import run_order
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
@@ -17,7 +18,7 @@ from prefect_stripe.flows.orders import InvoiceOrder
 def invoice_lifecycle(
     order: InvoiceOrder,
     credentials: StripeCredentials | None = None,
-    look_back_days: Annotated[int, Field(ge=1)] = 365,
+    look_back_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 365,
 ) -> dict[str, Any]:
     """Invoice an order: create, complete, tie out, finalize, send and settle; only what is still missing is done.
 

@@ -125,13 +125,19 @@ class Lines:
         )
 
     def _correct(self, present: dict[str, StripeObject]) -> Steps:
+        if gone := self._slots.keys() - present.keys():
+            raise Rejected(
+                f"{', '.join(sorted(gone))} of the draft {self.work.invoice['id']} went while it was worked on: run it "
+                "again, once nobody else works on it"
+            )
         changes = self._differences(present)
         if not changes:
             yield from self.work.reread()
             return
 
         def look(_: StripeObject | None) -> Process[StripeObject | None]:
-            if self._differences((yield from self._present())):
+            present = yield from self._present()
+            if self._slots.keys() - present.keys() or self._differences(present):
                 return None
             return (yield from self.work.reread())
 
@@ -146,14 +152,12 @@ class Lines:
 
     def _differences(self, present: dict[str, StripeObject]) -> list[dict[str, Any]]:
         """Return what `update_invoice_lines` must be told, for the lines that are not yet what they should be."""
-        wanted = {slot_of(number): line for number, line in enumerate(self.order.final_lines, start=1)}
-        if gone := wanted.keys() - present.keys():
-            raise Rejected(
-                f"{', '.join(sorted(gone))} of the draft {self.work.invoice['id']} went while it was worked on: run it "
-                "again, once nobody else works on it"
-            )
-        differences = (self._difference(present[slot], line) for slot, line in wanted.items())
+        differences = (self._difference(line, self._slots[slot]) for slot, line in present.items())
         return [change for change in differences if change]
+
+    @property
+    def _slots(self) -> dict[str, OrderLine]:
+        return {slot_of(number): line for number, line in enumerate(self.order.final_lines, start=1)}
 
     def _difference(self, seen: StripeObject, wanted: OrderLine) -> dict[str, Any]:
         change: dict[str, Any] = {}
@@ -185,6 +189,25 @@ class Lines:
             f"{format_amount(expected, currency)} ({expected}){foreign}; "
             + ("it stays a draft" if draft else f"it is {seen['status']}, and nothing more is done with it")
         )
+
+    def compare(self) -> Steps:
+        """Refuse a finalized invoice whose lines are not the order's.
+
+        Its total may be the order's all the same, if two versions of the order were at work on one draft.
+        """
+        invoice = self.work.invoice
+        lines: list[StripeObject] = invoice["lines"]["data"]
+        if invoice["lines"]["has_more"]:
+            label = self.work.label("read the lines of")
+            lines = (yield from self.business.read(label, "list_invoice_line_items", invoice["id"]))["data"]
+        slots = {slot: line for line in lines if (slot := metadata_of(line).get(SLOT)) in self._slots}
+        ours = [line for line in lines if SLOT in metadata_of(line)]
+        if len(slots) != len(self._slots) or len(ours) != len(slots) or self._differences(slots):
+            raise Rejected(
+                f"the invoice {invoice['id']} comes to the order's total, and its lines are not the order's: another "
+                f"version of the order, or somebody, was at work on it. {self.work.versions()}. Void the invoice and "
+                "allow a reissue, or use another external_id"
+            )
 
     def _expected_total(self) -> Process[int]:
         total, known = 0, dict[str, StripeObject]()

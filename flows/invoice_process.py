@@ -6,11 +6,21 @@ Stripe pages: "How invoicing works", "Status transitions and finalization".
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
-from prefect_stripe.client import InvalidRequestError, ParameterError
+from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.search import search_query
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Look, Rejected, Steps, StripeObject, metadata_of
+from prefect_stripe.flows.business import (
+    DAYS_OF_KEYS,
+    Business,
+    Look,
+    Rejected,
+    Steps,
+    StripeObject,
+    check_look_back,
+    metadata_of,
+)
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
@@ -39,11 +49,10 @@ def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365
         The outcome; refusals and declines are outcomes, not exceptions.
 
     Raises:
-        ParameterError: The look-back sees nothing.
+        ParameterError: The look-back is not from 1 to 36500 days.
         StripeError: Stripe failed, or could not be reached, in a way that a later run may get over.
     """
-    if look_back_days < 1:
-        raise ParameterError(f"look_back_days is {look_back_days}: an invoice that is not looked for is made again")
+    check_look_back(look_back_days)
     work = InvoiceWork(order, account, look_back_days)
     try:
         ending, reason = yield from work.run()
@@ -51,6 +60,8 @@ def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365
         ending, reason = "rejected", str(refusal)
     except InvalidRequestError as error:
         ending, reason = "rejected", f"Stripe refuses it: {error}"
+        if error.code == "resource_missing" and work.invoice.get("id") in error.ids:
+            reason = f"{work.invoice['id']} was deleted while it was worked on: run it again to have it made anew"
     return work.outcome(ending, reason)
 
 
@@ -69,9 +80,10 @@ class InvoiceWork:
         """Do what is missing; return how it ended and why."""
         self.customer = yield from Customers(self.order, self.business.account).find_or_create(self.business)
         voided = yield from self._find()
-        if not self.invoice and not (voided and not self._may_reissue(voided)):
+        # Whatever may yet be charged is looked for everywhere first: it may have been paid elsewhere, or long ago.
+        if not self._has_ended(voided):
             voided = yield from self._look_further(voided)
-        if not self.invoice and voided and not self._may_reissue(voided):
+        if not self.invoice and self._has_ended(voided):
             self.invoice = voided[0]
             return (yield from Settling(self).settle())
         if not self.invoice:
@@ -82,6 +94,7 @@ class InvoiceWork:
         self._refuse_changed_contents()
         # Whoever finalized it, whatever was done to the draft before: nothing is asked for but the order's total.
         yield from self.lines.tie_out()
+        yield from self.lines.compare()
         yield from self._send()
         return (yield from Settling(self).settle())
 
@@ -132,9 +145,11 @@ class InvoiceWork:
         query = search_query("invoices", (f"metadata[{ORDER}]", ":", self.order.external_id))
         label = f"search for {self.order.external_id} everywhere"
         found = yield from self._own(label, "search_invoices", {"query": query})
-        alive: list[StripeObject] = []
+        alive = [self.invoice] if self.invoice else []
         dead = {invoice["id"]: invoice for invoice in voided}
         for invoice in found:
+            if invoice["id"] == self.invoice.get("id"):
+                continue
             seen = None if invoice["status"] == "void" else (yield from self._alive(invoice["id"]))
             if seen:
                 alive.append(seen)
@@ -158,6 +173,12 @@ class InvoiceWork:
                 f"there are {len(live)} invoices of this order: {names}; void or delete all but the right one"
             )
         self.invoice = live[0] if live else {}
+
+    def _has_ended(self, voided: list[StripeObject]) -> bool:
+        """Say whether what was found is the end of it: it is paid, written off, or voided and not to be replaced."""
+        if self.invoice:
+            return self.invoice["status"] not in {"draft", "open"}
+        return bool(voided) and not self._may_reissue(voided)
 
     def _may_reissue(self, voided: list[StripeObject]) -> bool:
         """Say whether the order's voided invoices may be followed by another one."""
@@ -191,6 +212,7 @@ class InvoiceWork:
             self._take([invoice for invoice in own if invoice["status"] != "void"])
             return self.invoice or None
 
+        looked = self.business.now
         self.invoice = yield from self.business.write(
             self.label("create draft", ""),
             "create_invoice",
@@ -205,6 +227,27 @@ class InvoiceWork:
                 "metadata": {ORDER: self.order.external_id},
             },
             renews=False,
+        )
+        if self.business.stood_still(looked):
+            yield from self._give_way(looked)
+
+    def _give_way(self, since: datetime) -> Steps:
+        """Delete the empty draft that was just made, if this run stood still so long that another one was made."""
+        label = f"look again for {self.order.external_id}"
+        own = yield from self._own(label, "list_invoices", {"created": {"gte": int(since.timestamp())}})
+        others = [invoice for invoice in own if invoice["id"] != self.invoice["id"]]
+        if not others:
+            return
+        ours, names = self.invoice["id"], ", ".join(f"{other['id']} ({other['status']})" for other in others)
+
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            return None if (yield from self._alive(ours)) else self.invoice
+
+        yield from self.business.write(self.label("delete"), "delete_invoice", ours, slot="delete", look=look)
+        self.invoice = {}
+        raise Rejected(
+            f"{names} was made for this order while this run stood still for a day; its own draft {ours} is deleted: "
+            "run it again to go on with the other"
         )
 
     def _is_gone(self, invoice: str) -> Process[bool]:
@@ -291,9 +334,13 @@ class InvoiceWork:
             return
         raise Rejected(
             f"the order has changed since its invoice {self.invoice['id']} was finalized, or somebody finalized that "
-            f"before it was complete. Invoiced: {self._invoiced_version()}. Ordered now: {self._ordered_version()}. "
-            "Void the invoice and allow a reissue, or use another external_id"
+            f"before it was complete. {self.versions()}. Void the invoice and allow a reissue, or use another "
+            "external_id"
         )
+
+    def versions(self) -> str:
+        """Show what is invoiced beside what is ordered."""
+        return f"Invoiced: {self._invoiced_version()}. Ordered now: {self._ordered_version()}"
 
     def _invoiced_version(self) -> str:
         seen, lines = self.invoice, self.invoice["lines"]

@@ -49,7 +49,7 @@ class Settling:
         if under_way is not None and under_way[0] == "processing":
             return under_way
         yield from self._act(wanted)
-        return self._end_of_paid() if wanted == "paid_out_of_band" else ("done", None)
+        return self._end_of_paid() if self.work.invoice["status"] == "paid" else ("done", None)
 
     def _act(self, action: str) -> Steps:
         """Pay out of band, write off, or void: actions whose goal can be read from the invoice."""
@@ -61,10 +61,11 @@ class Settling:
             operation,
             self.work.invoice["id"],
             slot=action,
-            look=self.work.holds(lambda invoice: invoice["status"] == status),
+            # What was paid in the meantime can no longer be written off or voided: that is then its end.
+            look=self.work.holds(lambda invoice: invoice["status"] in {status, "paid"}),
             params=params,
         )
-        if self.work.invoice["status"] != status:
+        if self.work.invoice["status"] not in {status, "paid"}:
             raise Rejected(f"it should be {status} and is {self.work.invoice['status']}")
 
     def _end_of_paid(self) -> End:
@@ -188,6 +189,8 @@ class Settling:
                 params={"metadata": {DECLINED: reason[:500]}},
             )
             yield from self._act(self.order.on_decline)
+            if self.work.invoice["status"] == "paid":
+                return self._end_of_paid()
         else:
             yield from self.work.reread()
         return "failed" if self.order.on_decline == "fail" else "declined", reason

@@ -250,6 +250,11 @@ class InvoiceOrder(Order):
             raise ValueError("an invoice that is sent needs either days_until_due or due_date, and not both")
         if self.collection_method == "send_invoice" and not (self.customer or self.customer_email):
             raise ValueError("an invoice that is sent needs the customer's e-mail: set customer_email")
+        if self.collection_method == "send_invoice" and self.settlement == "pay" and not self.payment_method:
+            raise ValueError(
+                "an invoice that is sent is paid by its customer: set settlement to 'wait' (or to 'paid_out_of_band', "
+                "once it was), or name the payment_method to charge"
+            )
         if self.payment_method and self.settlement != "pay":
             raise ValueError(f"payment_method is only for settlement 'pay', not {self.settlement!r}")
         self._check_corrections()

@@ -193,8 +193,8 @@ def test_a_key_that_cannot_be_one_is_refused_before_anything_is_sent(api_key: st
     assert not api_key or api_key not in str(refused.value)
 
 
-@pytest.mark.parametrize("days", [0, -1])
-def test_a_look_back_that_sees_nothing_is_refused(world: World, days: int) -> None:
+@pytest.mark.parametrize("days", [0, -1, 36_501])
+def test_a_look_back_that_sees_nothing_or_is_no_span_is_refused(world: World, days: int) -> None:
     with pytest.raises(ParameterError, match="look_back_days"):
         drive(invoice_process(world.order(), "test:", days), lambda step: perform(world.client(), step.call))
     assert not world.sandbox.ledger.exchanges
