@@ -172,9 +172,9 @@ def _transferred(ctx: Context, intent: Row, method: Row) -> bool:
     """Whether the customer's cash pays all of it already; else the customer is told where to send the rest."""
     if intent["customer"] is None:
         raise missing_parameter("customer")
-    ctx.change(intent, _remaining=intent["amount"])
+    ctx.change(intent, _funded=intent.get("_funded", 0))  # confirmed again, it keeps what it was paid
     customer = ctx.find("customer", intent["customer"], "customer")
-    _apply(ctx, intent, customer, min(_cash(customer, intent["currency"]), intent["amount"]))
+    _apply(ctx, intent, customer, min(_cash(customer, intent["currency"]), _remaining(intent)))
     if intent["status"] == "succeeded":
         return True
     ctx.record("payment_intent.requires_action", intent, intent["amount"])
@@ -186,17 +186,21 @@ def _cash(customer: Row, currency: str) -> int:
     return held.get(currency, 0)
 
 
+def _remaining(intent: Row) -> int:
+    return int(intent["amount"] - intent["_funded"])
+
+
 def _apply(ctx: Context, intent: Row, customer: Row, amount: int) -> None:
     """Move cash to an intent: it succeeds once nothing remains."""
     currency = intent["currency"]
-    remaining = intent["_remaining"] - amount
+    remaining = _remaining(intent) - amount
     if amount:
         held = {**customer.get("_cash", {}), currency: _cash(customer, currency) - amount}
         ctx.change(customer, _cash=held)
         _transaction(ctx, customer, currency, -amount, applied_to_payment={"payment_intent": intent["id"]})
     ctx.change(
         intent,
-        _remaining=remaining,
+        _funded=intent["_funded"] + amount,
         status="requires_action",
         next_action={
             "type": "display_bank_transfer_instructions",
@@ -228,9 +232,9 @@ def apply_payment_intent_customer_balance(ctx: Context) -> Row:
     customer = ctx.find("customer", intent["customer"], "customer")
     if params.get("currency") not in (None, intent["currency"]):
         raise bad_request("The currency does not match the PaymentIntent's.", param="currency")
-    amount = ctx.given("amount", intent["_remaining"])
+    amount = ctx.given("amount", _remaining(intent))
     positive(amount, "amount")
-    if amount > intent["_remaining"]:
+    if amount > _remaining(intent):
         raise bad_request(
             "The amount is greater than what remains of the PaymentIntent.", code="amount_too_large", param="amount"
         )
@@ -251,9 +255,10 @@ def fund_customer_cash_balance(ctx: Context) -> Row:
     ctx.record("customer_cash_balance_transaction.created", row, amount)
     if customer.get("_reconciliation", "automatic") == "automatic":
         for intent in ctx.select("payment_intent", "customer", customer["id"]):
-            waiting = intent["status"] == "requires_action" and intent.get("_remaining")
+            action: Row = intent["next_action"] or {}
+            waiting = action.get("type") == "display_bank_transfer_instructions"
             if waiting and intent["currency"] == currency and _cash(customer, currency):
-                _apply(ctx, intent, customer, min(intent["_remaining"], _cash(customer, currency)))
+                _apply(ctx, intent, customer, min(_remaining(intent), _cash(customer, currency)))
     return row
 
 

@@ -358,6 +358,18 @@ def test_a_bank_transfer_pays_what_waits_for_it(http: httpx.Client, intents: Int
     assert cash["available"] == {"usd": 500}
 
 
+def test_a_transfer_that_is_confirmed_again_keeps_what_it_was_paid(
+    http: httpx.Client, intents: Intents, customer: str
+) -> None:
+    intent = intents.create(customer=customer, **TRANSFER)
+    fund = f"/v1/test_helpers/customers/{customer}/fund_cash_balance"
+    http.post(fund, data={"amount": 2000, "currency": "usd"})
+    again = intents.act(intent, "confirm")
+    assert again["next_action"]["display_bank_transfer_instructions"]["amount_remaining"] == 3000
+    http.post(fund, data={"amount": 3000, "currency": "usd"})
+    assert intents.read(intent)["status"] == "succeeded"
+
+
 def test_a_balance_is_applied_by_hand(http: httpx.Client, intents: Intents, customer: str) -> None:
     http.post(f"/v1/customers/{customer}", data={"cash_balance[settings][reconciliation_mode]": "manual"})
     intent = intents.create(customer=customer, **TRANSFER)
