@@ -1,33 +1,44 @@
-"""What a call costs: our client, the official SDK, and a bare transport, against one local server that answers at once.
+"""What a call costs: our client, the official SDK and bare transports, against one local server that answers at once.
 
-Prints microseconds of CPU a call and calls a second, sync and async, at 1, 8, 32 and 100 in flight; then microseconds
-of CPU an object for a list of 10,000. Ratios within one run are what counts: machines differ, and so do their moods.
+    python benchmarks/bench_client.py [--rounds 5] [--calls 500]
+
+Prints, as Markdown, microseconds of CPU a call and calls a second, sync and async, at 1, 8, 32 and 100 in flight; then
+microseconds of CPU an object of a list of 10,000; then each target and whether it was met. All contenders take turns
+and each figure is the median of its rounds, so that a machine's moods hit all alike: the ratios count, not the figures.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-import httpx
-import orjson
-import stripe
-from rich.console import Console
-from rich.table import Table
+from contenders import FLOOR, OURS, SDK, AsyncCall, SyncCall, async_calls, listings, sync_calls
 
-from prefect_stripe.client import AsyncStripeClient, ClientConfig, StripeClient
-
-KEY = "sk_test_benchmark"
 IN_FLIGHT = (1, 8, 32, 100)
-CALLS = 3000
-HEADERS = {"Authorization": f"Bearer {KEY}", "Stripe-Version": "2026-10-28.endive"}
+OBJECTS = 10_000
+STEADY = 0.9
+"""A rate that is at least this part of another is no fall: runs differ by as much."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Microseconds of CPU a call, and calls a second."""
+
+    cpu: float
+    rate: float
+
+
+Costs = Mapping[str, Mapping[int, Cost]]
+"""By contender, then by how many are in flight."""
 
 
 @contextlib.contextmanager
@@ -42,120 +53,143 @@ def instant_server() -> Iterator[str]:
             process.terminate()
 
 
-def measure_sync(call: Callable[[], Any], in_flight: int) -> tuple[float, float]:
-    """Return microseconds of CPU a call, and calls a second."""
+class Stopwatch:
+    """Measures from its making."""
+
+    def __init__(self) -> None:
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
+
+    def cost(self, calls: int) -> Cost:
+        """What each of so many calls has cost since."""
+        return Cost((time.process_time() - self.cpu) / calls * 1e6, calls / (time.perf_counter() - self.wall))
+
+
+def measure_sync(call: SyncCall, in_flight: int, calls: int) -> Cost:
+    """Measure, each in a thread of its own; the first calls only make connections."""
+
+    def several(number: int) -> None:
+        for _ in range(number):
+            call()
+
     with ThreadPoolExecutor(in_flight) as threads:
-        list(threads.map(lambda _: call(), range(in_flight * 3)))
-        cpu, wall = time.process_time(), time.perf_counter()
-        list(threads.map(lambda _: call(), range(CALLS)))
-        return _rates(CALLS, cpu, wall)
+        list(threads.map(several, [2] * in_flight))
+        each, watch = max(1, calls // in_flight), Stopwatch()
+        list(threads.map(several, [each] * in_flight))
+        return watch.cost(each * in_flight)
 
 
-async def measure_async(call: Callable[[], Awaitable[Any]], in_flight: int) -> tuple[float, float]:
-    """Return microseconds of CPU a call, and calls a second."""
+async def measure_async(call: AsyncCall, in_flight: int, calls: int) -> Cost:
+    """Measure, each in a task of its own; the first calls only make connections."""
 
-    async def worker(calls: int) -> None:
-        for _ in range(calls):
+    async def several(number: int) -> None:
+        for _ in range(number):
             await call()
 
-    await asyncio.gather(*(worker(3) for _ in range(in_flight)))
-    cpu, wall = time.process_time(), time.perf_counter()
-    await asyncio.gather(*(worker(CALLS // in_flight) for _ in range(in_flight)))
-    return _rates(CALLS // in_flight * in_flight, cpu, wall)
+    await asyncio.gather(*(several(2) for _ in range(in_flight)))
+    each, watch = max(1, calls // in_flight), Stopwatch()
+    await asyncio.gather(*(several(each) for _ in range(in_flight)))
+    return watch.cost(each * in_flight)
 
 
-def _rates(calls: int, cpu: float, wall: float) -> tuple[float, float]:
-    return (time.process_time() - cpu) / calls * 1e6, calls / (time.perf_counter() - wall)
-
-
-def sync_calls(base: str) -> dict[str, Callable[[], Any]]:
-    """Each contender's way to retrieve one invoice."""
-    ours = StripeClient(ClientConfig(api_key=KEY, api_base=base))
-    sdk = stripe.StripeClient(KEY, base_addresses={"api": base})
-    bare = httpx.Client(limits=httpx.Limits(max_connections=100, max_keepalive_connections=100), headers=HEADERS)
-    url = f"{base}/v1/invoices/in_1"
+def _medians(measured: Mapping[str, Mapping[int, list[Cost]]]) -> Costs:
     return {
-        "ours": lambda: ours.call("retrieve_invoice", "in_1"),
-        "SDK": lambda: sdk.v1.invoices.retrieve("in_1"),
-        "bare httpx": lambda: orjson.loads(bare.get(url).content),
+        name: {n: Cost(median(c.cpu for c in costs), median(c.rate for c in costs)) for n, costs in by.items()}
+        for name, by in measured.items()
     }
 
 
-def async_calls(base: str) -> dict[str, Callable[[], Awaitable[Any]]]:
-    """Each contender's way to retrieve one invoice, awaited."""
-    ours = AsyncStripeClient(ClientConfig(api_key=KEY, api_base=base))
-    http_client = stripe.HTTPXClient(allow_sync_methods=False)
-    sdk = stripe.StripeClient(KEY, base_addresses={"api": base}, http_client=http_client)
-    bare = httpx.AsyncClient(limits=httpx.Limits(max_connections=100, max_keepalive_connections=100), headers=HEADERS)
-    url = f"{base}/v1/invoices/in_1"
-
-    async def floor() -> Any:
-        return orjson.loads((await bare.get(url)).content)
-
-    return {
-        "ours": lambda: ours.call("retrieve_invoice", "in_1"),
-        "SDK": lambda: sdk.v1.invoices.retrieve_async("in_1"),
-        "bare httpx": floor,
-    }
+def all_sync(base: str, rounds: int, calls: int) -> Costs:
+    """Measure every sync contender."""
+    contenders = sync_calls(base)
+    measured: dict[str, dict[int, list[Cost]]] = {name: {n: [] for n in IN_FLIGHT} for name in contenders}
+    for _ in range(rounds):
+        for n in IN_FLIGHT:
+            for name, call in contenders.items():
+                measured[name][n].append(measure_sync(call, n, calls))
+    return _medians(measured)
 
 
-def listing(base: str) -> dict[str, Callable[[], int]]:
-    """Each contender's way to list 10,000 invoices."""
-    ours = StripeClient(ClientConfig(api_key=KEY, api_base=base))
-    sdk = stripe.StripeClient(KEY, base_addresses={"api": base})
-    bare = httpx.Client(headers=HEADERS)
-
-    def floor() -> int:
-        count, after = 0, ""
-        while True:
-            page = orjson.loads(bare.get(f"{base}/v1/invoices?limit=100{after}").content)
-            count += len(page["data"])
-            if not page["has_more"]:
-                return count
-            after = f"&starting_after={page['data'][-1]['id']}"
-
-    return {
-        "ours": lambda: sum(len(page) for page in ours.pages("list_invoices")),
-        "SDK": lambda: sum(1 for _ in sdk.v1.invoices.list({"limit": 100}).auto_paging_iter()),
-        "bare httpx": floor,
-    }
+async def all_async(base: str, rounds: int, calls: int) -> Costs:
+    """Measure every async contender."""
+    async with contextlib.AsyncExitStack() as stack:
+        contenders = async_calls(base, stack)
+        measured: dict[str, dict[int, list[Cost]]] = {name: {n: [] for n in IN_FLIGHT} for name in contenders}
+        for _ in range(rounds):
+            for n in IN_FLIGHT:
+                for name, call in contenders.items():
+                    measured[name][n].append(await measure_async(call, n, calls))
+    return _medians(measured)
 
 
-def report(title: str, rows: dict[str, list[tuple[float, float]]]) -> None:
-    """Print a table of one kind of call."""
-    table = Table(title=title)
-    table.add_column("")
-    for in_flight in IN_FLIGHT:
-        table.add_column(f"{in_flight} in flight: µs CPU (x ours), calls/s", justify="right")
-    for name, measured in rows.items():
-        cells = [
-            f"{cpu:,.0f} (x {cpu / rows['ours'][column][0]:.2f}), {rate:,.0f}"
-            for column, (cpu, rate) in enumerate(measured)
-        ]
-        table.add_row(name, *cells)
-    Console(width=180).print(table)
+def all_listings(base: str, rounds: int) -> dict[str, float]:
+    """Measure microseconds of CPU an object of a list."""
+    measured: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, walk in listings(base).items():
+            watch = Stopwatch()
+            count = walk()
+            assert count == OBJECTS, f"{name} listed {count}"
+            measured.setdefault(name, []).append(watch.cost(count).cpu)
+    return {name: median(costs) for name, costs in measured.items()}
 
 
-async def _all_async(base: str) -> dict[str, list[tuple[float, float]]]:
-    return {name: [await measure_async(call, n) for n in IN_FLIGHT] for name, call in async_calls(base).items()}
+def targets(mode: str, costs: Costs) -> Iterator[tuple[str, float, str, bool]]:
+    """Each target with what was measured, what was wanted, and whether it was met."""
+    ours = costs[OURS]
+    bare = {name: by for name, by in costs.items() if name not in {OURS, SDK}}
+    cheapest = min(bare, key=lambda name: bare[name][1].cpu)
+    for floor in dict.fromkeys((FLOOR, cheapest)):
+        for n in IN_FLIGHT:
+            ratio = ours[n].cpu / bare[floor][n].cpu
+            yield f"{mode}, {n} in flight: CPU, x {floor}", ratio, "≤ 1.25", ratio <= 1.25
+    for n, wanted in ((1, 3), (32, 4)):
+        ratio = costs[SDK][n].cpu / ours[n].cpu
+        yield f"{mode}, {n} in flight: {SDK}'s CPU, x ours", ratio, f"≥ {wanted}", ratio >= wanted
+    ratio = min(ours[n].rate for n in IN_FLIGHT) / ours[1].rate
+    yield f"{mode}: lowest rate, x the rate at 1 in flight", ratio, f"≥ {STEADY}", ratio >= STEADY
+
+
+def print_costs(mode: str, costs: Costs) -> None:
+    """Print a table of one way to call."""
+    _row(f"retrieve, {mode}: µs CPU (calls/s)", *(f"{n} in flight" for n in IN_FLIGHT))
+    _row("---", *["---:"] * len(IN_FLIGHT))
+    for name, by in costs.items():
+        _row(name, *(f"{cost.cpu:,.0f} ({cost.rate:,.0f})" for cost in by.values()))
+    print()
+
+
+def _row(*cells: str) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
-    """Run everything once and print it."""
+    """Run everything and print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="turns that each contender takes (default: 5)")
+    parser.add_argument("--calls", type=int, default=500, help="calls in each turn (default: 500)")
+    options = parser.parse_args()
     with instant_server() as base:
-        report(
-            "retrieve, sync", {name: [measure_sync(c, n) for n in IN_FLIGHT] for name, c in sync_calls(base).items()}
-        )
-        report("retrieve, async", asyncio.run(_all_async(base)))
-        costs = {}
-        for name, walk in listing(base).items():
-            walk()
-            cpu = time.process_time()
-            count = walk()
-            assert count == 10_000, f"{name} listed {count}"
-            costs[name] = (time.process_time() - cpu) / count * 1e6
-        for name, cost in costs.items():
-            print(f"list of 10,000: {name}: {cost:.1f} µs CPU an object (x {cost / costs['ours']:.2f})")
+        by_mode: dict[str, Callable[[], Costs]] = {
+            "sync": lambda: all_sync(base, options.rounds, options.calls),
+            "async": lambda: asyncio.run(all_async(base, options.rounds, options.calls)),
+        }
+        judged: list[tuple[str, float, str, bool]] = []
+        for mode, measure in by_mode.items():
+            costs = measure()
+            print_costs(mode, costs)
+            judged += targets(mode, costs)
+        objects = all_listings(base, options.rounds)
+    _row(f"list of {OBJECTS:,}", "µs CPU an object")
+    _row("---", "---:")
+    for name, cost in objects.items():
+        _row(name, f"{cost:.1f}")
+    ratio = objects[SDK] / objects[OURS]
+    judged.append((f"list of {OBJECTS:,}: {SDK}'s CPU, x ours", ratio, "≥ 20", ratio >= 20))
+    print()
+    _row("target", "measured", "wanted", "")
+    _row("---", "---:", "---:", "---")
+    for what, measured, wanted, met in judged:
+        _row(what, f"{measured:.2f}", wanted, "met" if met else "**not met**")
 
 
 if __name__ == "__main__":

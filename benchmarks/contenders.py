@@ -1,0 +1,183 @@
+"""Everybody's way to retrieve one invoice and to list 10,000: our client, the official SDK, and transports without any.
+
+A bare transport sends the same request and decodes the answer, and does nothing else: what it costs is the floor for
+everything that is built on it.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+import orjson
+import stripe
+
+from prefect_stripe.client import API_VERSION, AsyncStripeClient, ClientConfig, StripeClient
+from prefect_stripe.client.exchange import USER_AGENT
+from prefect_stripe.client.streams import Network
+
+KEY: Final = "sk_test_benchmark"
+PATH: Final = "/v1/invoices/in_1"
+HEADERS: Final = {
+    "Authorization": f"Bearer {KEY}",
+    "Stripe-Version": API_VERSION,
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+}
+MANY: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+OURS: Final = "prefect-stripe"
+SDK: Final = "official SDK"
+FLOOR: Final = "httpcore connection"
+"""The bare transport that our client is built on; in async use over the same streams."""
+
+SyncCall = Callable[[], Any]
+AsyncCall = Callable[[], Awaitable[Any]]
+T = TypeVar("T")
+
+
+def sync_calls(base: str) -> dict[str, SyncCall]:
+    """Each contender's way to retrieve one invoice."""
+    ours = StripeClient(ClientConfig(api_key=KEY, api_base=base))
+    sdk = stripe.StripeClient(KEY, base_addresses={"api": base})
+    client = httpx.Client(limits=MANY, headers=HEADERS)
+    return {
+        OURS: lambda: ours.call("retrieve_invoice", "in_1"),
+        SDK: lambda: sdk.v1.invoices.retrieve("in_1"),
+        FLOOR: _httpcore(base),
+        "httpx": lambda: orjson.loads(client.get(base + PATH).content),
+        "http.client": _http_client(base),
+    }
+
+
+def async_calls(base: str, stack: AsyncExitStack) -> dict[str, AsyncCall]:
+    """Each contender's way to retrieve one invoice, awaited; the stack closes what complains if it is left open."""
+    ours = AsyncStripeClient(ClientConfig(api_key=KEY, api_base=base))
+    sdk = stripe.StripeClient(
+        KEY, base_addresses={"api": base}, http_client=stripe.HTTPXClient(allow_sync_methods=False)
+    )
+    calls: dict[str, AsyncCall] = {
+        OURS: lambda: ours.call("retrieve_invoice", "in_1"),
+        SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
+        FLOOR: _async_httpcore(base, Network(None)),
+        "httpcore connection over anyio": _async_httpcore(base, None),
+        "httpx": _async_httpx(base, httpx.AsyncClient(limits=MANY, headers=HEADERS)),
+    }
+    if find_spec("httpx_aiohttp"):
+        client = httpx.AsyncClient(transport=import_module("httpx_aiohttp").AiohttpTransport(limits=MANY))
+        stack.push_async_callback(client.aclose)
+        client.headers.update(HEADERS)
+        calls["httpx-aiohttp"] = _async_httpx(base, client)
+    if find_spec("aiohttp"):
+        calls["aiohttp"] = _aiohttp(base, stack)
+    return calls
+
+
+def listings(base: str) -> dict[str, Callable[[], int]]:
+    """Each contender's way to list 10,000 invoices; each returns how many it has seen."""
+    ours = StripeClient(ClientConfig(api_key=KEY, api_base=base))
+    sdk = stripe.StripeClient(KEY, base_addresses={"api": base})
+    client = httpx.Client(headers=HEADERS)
+
+    def bare() -> int:
+        count, after = 0, ""
+        while True:
+            page = orjson.loads(client.get(f"{base}/v1/invoices?limit=100{after}").content)
+            count += len(page["data"])
+            if not page["has_more"]:
+                return count
+            after = f"&starting_after={page['data'][-1]['id']}"
+
+    return {
+        OURS: lambda: sum(len(page) for page in ours.pages("list_invoices")),
+        SDK: lambda: sum(1 for _ in sdk.v1.invoices.list({"limit": 100}).auto_paging_iter()),
+        "httpx": bare,
+    }
+
+
+# --- Bare transports --------------------------------------------------------------------------------------------------
+
+
+def _request(base: str) -> tuple[httpcore.Origin, httpcore.Request]:
+    parts = urlsplit(base)
+    host, port = (parts.hostname or "").encode(), parts.port or 80
+    url = httpcore.URL(scheme=b"http", host=host, port=port, target=PATH.encode())
+    headers: list[tuple[bytes | str, bytes | str]] = [("Host", parts.netloc), *HEADERS.items()]
+    return httpcore.Origin(b"http", host, port), httpcore.Request("GET", url, headers=headers)
+
+
+def _httpcore(base: str) -> SyncCall:
+    origin, request = _request(base)
+    idle: list[httpcore.HTTPConnection] = []
+
+    def call() -> Any:
+        connection = _taken(idle) or httpcore.HTTPConnection(origin)
+        response = connection.handle_request(request)
+        body = response.read()
+        response.close()
+        idle.append(connection)
+        return orjson.loads(body)
+
+    return call
+
+
+def _async_httpcore(base: str, network: httpcore.AsyncNetworkBackend | None) -> AsyncCall:
+    origin, request = _request(base)
+    idle: list[httpcore.AsyncHTTPConnection] = []
+
+    async def call() -> Any:
+        connection = _taken(idle) or httpcore.AsyncHTTPConnection(origin, network_backend=network)
+        response = await connection.handle_async_request(request)
+        body = await response.aread()
+        await response.aclose()
+        idle.append(connection)
+        return orjson.loads(body)
+
+    return call
+
+
+def _http_client(base: str) -> SyncCall:
+    idle: list[http.client.HTTPConnection] = []
+
+    def call() -> Any:
+        connection = _taken(idle) or http.client.HTTPConnection(urlsplit(base).netloc)
+        connection.request("GET", PATH, headers=HEADERS)
+        body = connection.getresponse().read()
+        idle.append(connection)
+        return orjson.loads(body)
+
+    return call
+
+
+def _async_httpx(base: str, client: httpx.AsyncClient) -> AsyncCall:
+    async def call() -> Any:
+        return orjson.loads((await client.get(base + PATH)).content)
+
+    return call
+
+
+def _aiohttp(base: str, stack: AsyncExitStack) -> AsyncCall:
+    aiohttp = import_module("aiohttp")
+    session = aiohttp.ClientSession(headers=HEADERS, connector=aiohttp.TCPConnector(limit=100))
+    stack.push_async_callback(session.close)
+
+    async def call() -> Any:
+        async with session.get(base + PATH) as response:
+            return orjson.loads(await response.read())
+
+    return call
+
+
+def _taken(idle: list[T]) -> T | None:
+    try:
+        return idle.pop()  # one step, so that threads need no lock
+    except IndexError:
+        return None
