@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,15 @@ PaymentMethodType = Literal["card", "us_bank_account", "customer_balance"]
 PaymentSettlement = Literal["capture", "hold", "cancel"]
 
 _LARGEST = 99_999_999
+
+BANK_TRANSFERS: Final[Mapping[str, str]] = {
+    "usd": "us_bank_transfer",
+    "eur": "eu_bank_transfer",
+    "gbp": "gb_bank_transfer",
+    "jpy": "jp_bank_transfer",
+    "mxn": "mx_bank_transfer",
+}
+"""The kind of bank transfer by which a customer's balance is funded, by its currency."""
 
 
 class PaymentOrder(Order):
@@ -45,6 +55,11 @@ class PaymentOrder(Order):
         default=None,
         title="Payment method",
         description="Id of the payment method to charge (pm_…). Not needed for a payment from the customer's balance.",
+    )
+    bank_transfer_country: Literal["BE", "DE", "ES", "FR", "IE", "NL"] | None = Field(
+        default=None,
+        title="Country of the bank transfer",
+        description="Where the account is that the customer transfers to: for a payment in eur from their balance.",
     )
     capture_method: Literal["automatic", "manual"] = Field(
         default="automatic",
@@ -93,6 +108,15 @@ class PaymentOrder(Order):
             raise ValueError("a payment from the customer's balance takes no payment_method")
         if self.payment_method_type != "customer_balance" and not self.payment_method:
             raise ValueError(f"a payment by {self.payment_method_type} needs a payment_method (pm_…)")
+        if self.payment_method_type == "us_bank_account" and self.currency != "usd":
+            raise ValueError("a payment by us_bank_account is in usd")
+        by_transfer = self.payment_method_type == "customer_balance"
+        if by_transfer and self.currency not in BANK_TRANSFERS:
+            raise ValueError(f"a payment from the customer's balance is in one of {', '.join(BANK_TRANSFERS)}")
+        if (self.bank_transfer_country is not None) != (by_transfer and self.currency == "eur"):
+            raise ValueError(
+                "bank_transfer_country is for a payment in eur from the customer's balance, and needed there"
+            )
         if self.capture_method == "manual" and not by_card:
             raise ValueError("only a card payment can be authorised first: set capture_method to 'automatic'")
         if self.capture_method == "automatic" and (

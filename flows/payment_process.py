@@ -5,22 +5,30 @@ Stripe pages: "The Payment Intents API", "Place a hold on a payment method", "In
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
-from prefect_stripe.client import CardError, InvalidRequestError
+from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.search import search_query
-from prefect_stripe.flows.attaching import attached
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject, metadata_of
+from prefect_stripe.flows.business import (
+    DAYS_OF_KEYS,
+    Business,
+    Look,
+    Rejected,
+    Steps,
+    StripeObject,
+    check_look_back,
+    metadata_of,
+)
 from prefect_stripe.flows.customers import Customers
-from prefect_stripe.flows.outcomes import Ending, PaymentOutcome, decline_reason, failure_reason
+from prefect_stripe.flows.outcomes import Ending, PaymentOutcome
 from prefect_stripe.flows.payment_orders import PaymentOrder
+from prefect_stripe.flows.payment_settlement import PaymentSettling
 from prefect_stripe.flows.process import Note, Process
 from prefect_stripe.money import format_amount
 
 ORDER: Final = "prefect_stripe_order"
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
-
-End = tuple[Ending, str | None]
 
 
 def payment_process(order: PaymentOrder, account: str, look_back_days: int = 365) -> Process[PaymentOutcome]:
@@ -35,8 +43,10 @@ def payment_process(order: PaymentOrder, account: str, look_back_days: int = 365
         The outcome; refusals and declines are outcomes, not exceptions.
 
     Raises:
+        ParameterError: The look-back is not from 1 to 36500 days.
         StripeError: Stripe failed, or could not be reached, in a way that a later run may get over.
     """
+    check_look_back(look_back_days)
     work = PaymentWork(order, account, look_back_days)
     try:
         ending, reason = yield from work.run()
@@ -56,9 +66,8 @@ class PaymentWork:
         self.business = Business(order.external_id, account)
         self.customer: str | None = order.customer
         self.intent: StripeObject = {}
-        self.attempts = 0
 
-    def run(self) -> Process[End]:
+    def run(self) -> Process[tuple[Ending, str | None]]:
         """Do what is missing; return how it ended and why."""
         self.customer = yield from Customers(self.order, self.business.account).find_or_create(self.business)
         yield from self._find()
@@ -66,15 +75,10 @@ class PaymentWork:
             if self.order.settlement == "cancel":
                 return "done", "there is no payment of this order to cancel"
             yield from self._create()
-        elif self.intent["metadata"].get(FINGERPRINT) != self.order.fingerprint:
-            raise Rejected(
-                f"the order has changed since its payment {self.intent['id']} was begun over "
-                f"{format_amount(self.intent['amount'], self.intent['currency'])}; it is now over "
-                f"{format_amount(self.order.amount, self.order.currency)}: cancel that one, or use another external_id"
-            )
-        if self.order.settlement == "cancel":
-            return (yield from self._cancel())
-        return (yield from self._advance())
+        # Also of what was just begun: it may be what another version of the order began in this moment.
+        if self.order.settlement != "cancel":
+            self._refuse_changed_contents()
+        return (yield from PaymentSettling(self).settle())
 
     def outcome(self, ending: Ending, reason: str | None) -> PaymentOutcome:
         """Say how the order ended, with the PaymentIntent as it was seen last."""
@@ -94,17 +98,42 @@ class PaymentWork:
             amount_received=seen.get("amount_received"),
         )
 
+    # Looking
+
+    def reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
+        """Read the PaymentIntent as it is now."""
+        self.intent = yield from self.business.read(self.label("read"), "retrieve_payment_intent", self.intent["id"])
+        return self.intent
+
+    def has_left(self, *statuses: str) -> Look:
+        """Make a look that reads the PaymentIntent again and returns it where it is in none of these states."""
+
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            seen = yield from self.reread()
+            return None if seen["status"] in statuses else seen
+
+        return look
+
     def _find(self) -> Steps:
-        """Find the order's payment: by list, which knows at once, then by search, at other customers and long ago."""
+        """Find the order's payment: by list, which knows at once, then by search, at other customers and long ago.
+
+        What may yet be charged is searched for also where the list shows one: it may have been paid elsewhere.
+        """
         label = f"look for the payment of {self.order.external_id}"
         recent = {"customer": self.customer, "created": {"gte": self.business.ago(self.look_back_days)}}
-        self._take((yield from self._own(f"{label} at {self.customer}", "list_payment_intents", recent)))
-        if not self.intent:
+        own = yield from self._own(f"{label} at {self.customer}", "list_payment_intents", recent)
+        self._take(own)
+        if self.intent.get("status") not in {"succeeded", "processing"}:
             query = search_query("payment_intents", (f"metadata[{ORDER}]", ":", self.order.external_id))
-            self._take((yield from self._own(f"{label} everywhere", "search_payment_intents", {"query": query})))
-            if self.intent:
-                # What search shows may be a minute old.
-                yield from self._reread()
+            found = yield from self._own(f"{label} everywhere", "search_payment_intents", {"query": query})
+            known = {intent["id"] for intent in own}
+            for intent in found:
+                if intent["id"] not in known:
+                    # What search shows may be a minute old.
+                    own.append(
+                        (yield from self.business.read(f"read {intent['id']}", "retrieve_payment_intent", intent["id"]))
+                    )
+            self._take(own)
         if self.intent:
             yield Note(f"found {self.intent['id']}, {self.intent['status']}", self.intent)
 
@@ -113,16 +142,22 @@ class PaymentWork:
         return [intent for intent in page["data"] if metadata_of(intent).get(ORDER) == self.order.external_id]
 
     def _take(self, own: list[StripeObject]) -> None:
-        elsewhere = [intent for intent in own if intent["customer"] != self.customer]
+        """Take the order's only payment, if there is one; a canceled one counts where there is no other."""
+        newest = sorted(own, key=lambda intent: intent["created"], reverse=True)
+        chosen = [intent for intent in newest if intent["status"] != "canceled"] or newest[:1]
+        elsewhere = [intent for intent in chosen if intent["customer"] != self.customer]
         if elsewhere:
             names = ", ".join(f"{intent['id']} ({intent['status']}) of {intent['customer']}" for intent in elsewhere)
             raise Rejected(
-                f"this order was charged to another customer before: {names}; it is now for {self.customer}: use "
+                f"this order was begun with another customer before: {names}; it is now for {self.customer}: use "
                 "another external_id if both are meant"
             )
-        if len(own) > 1:
-            raise Rejected(f"there are {len(own)} payments of this order: {', '.join(intent['id'] for intent in own)}")
-        self.intent = own[0] if own else {}
+        if len(chosen) > 1:
+            names = ", ".join(f"{intent['id']} ({intent['status']})" for intent in chosen)
+            raise Rejected(f"there are {len(chosen)} payments of this order: {names}; cancel all but the right one")
+        self.intent = chosen[0] if chosen else {}
+
+    # Beginning
 
     def _create(self) -> Steps:
         order = self.order
@@ -136,241 +171,84 @@ class PaymentWork:
                 )
                 return self.intent or None
             self.intent = answered
-            return (yield from self._reread())
+            return (yield from self.reread())
 
-        params: dict[str, Any] = {
-            "amount": order.amount,
-            "currency": order.currency,
-            "customer": self.customer,
-            "description": order.description,
-            "capture_method": order.capture_method,
-            "allowed_payment_method_types": [order.payment_method_type],
-            "metadata": {ORDER: order.external_id, FINGERPRINT: order.fingerprint},
-        }
+        looked = self.business.now
         self.intent = yield from self.business.write(
             f"create payment for {order.external_id}",
             "create_payment_intent",
             slot="payment",
             look=look,
-            params=params,
+            params={
+                "amount": order.amount,
+                "currency": order.currency,
+                "customer": self.customer,
+                "description": order.description,
+                "capture_method": order.capture_method,
+                "allowed_payment_method_types": [order.payment_method_type],
+                "metadata": {ORDER: order.external_id, FINGERPRINT: order.fingerprint},
+            },
             renews=False,
         )
+        if self.business.stood_still(looked):
+            yield from self._give_way(looked)
 
-    def _reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
-        self.intent = yield from self.business.read(self._label("read"), "retrieve_payment_intent", self.intent["id"])
-        return self.intent
-
-    def _advance(self) -> Process[End]:
-        """Go from state to state until there is nothing to do, or nothing that can be done without somebody else."""
-        while True:
-            before = self.intent["status"]
-            step = {
-                "requires_payment_method": self._confirm,
-                "requires_confirmation": self._confirm,
-                "requires_action": self._answer_action,
-                "requires_capture": self._capture,
-            }.get(before)
-            if step is None:
-                return self._end()
-            end = yield from step()
-            if end is not None:
-                return end
-
-    def _end(self) -> End:
-        intent, wanted = self.intent, self.order.final_amount
-        if intent["status"] == "processing":
-            return "processing", "the payment is being processed by the bank"
-        if intent["status"] == "canceled":
-            if self.order.on_decline == "cancel" and intent.get("cancellation_reason") == "abandoned":
-                return "declined", "canceled after its payment was declined"
-            return (
-                "rejected",
-                f"its payment {intent['id']} was canceled ({intent.get('cancellation_reason') or 'no reason'})",
-            )
-        if intent["status"] == "succeeded" and intent["amount_received"] != wanted:
-            received = format_amount(intent["amount_received"], intent["currency"])
-            return (
-                "rejected",
-                f"{received} was captured, and the order says {format_amount(wanted, intent['currency'])}",
-            )
-        return "done", None
-
-    # Confirming
-
-    def _confirm(self) -> Process[End | None]:
-        """Charge or authorise, while attempts are left; each charge that failed at Stripe was one, whoever made it."""
-        charges = yield from self.business.read(
-            self._label("read the charges of"), "list_charges", params={"payment_intent": self.intent["id"]}
-        )
-        failed = [charge for charge in charges["data"] if charge["status"] == "failed"]
-        self.attempts = max(self.attempts, len(failed))
-        if self.attempts >= self.order.max_payment_attempts:
-            return (yield from self._declined(failure_reason(failed[0]) if failed else None))
-        try:
-            params = yield from self._confirm_params()
-            self.intent = yield from self.business.write(
-                self._label("confirm"),
-                "confirm_payment_intent",
-                self.intent["id"],
-                slot=f"confirm-{self.attempts + 1}",
-                look=self._holds("requires_action", "processing", "requires_capture", "succeeded"),
-                params=params,
-            )
-        except CardError as error:
-            self.attempts += 1
-            reason = decline_reason(error)
-            yield Note(f"declined: {reason}")
-            yield from self._reread()
-            final = self.attempts >= self.order.max_payment_attempts
-            if final or error.error.get("advice_code") == "do_not_try_again":
-                return (yield from self._declined(reason))
-        return None
-
-    def _confirm_params(self) -> Process[dict[str, Any]]:
-        match self.order.payment_method_type:
-            case "customer_balance":
-                return {
-                    "payment_method_data": {"type": "customer_balance"},
-                    "payment_method_options": {
-                        "customer_balance": {
-                            "funding_type": "bank_transfer",
-                            "bank_transfer": {"type": _BANK_TRANSFERS.get(self.order.currency, "us_bank_transfer")},
-                        }
-                    },
-                }
-            case "us_bank_account":
-                options = {"us_bank_account": {"verification_method": "automatic"}}
-                mandate = {"customer_acceptance": {"type": "offline"}}
-                more: dict[str, Any] = {"payment_method_options": options, "mandate_data": mandate}
-            case "card":
-                wish = {"request_incremental_authorization": "if_available"}
-                more = {"payment_method_options": {"card": wish}} if self.order.increase_to else {}
-        method = yield from attached(self.business, str(self.order.payment_method), str(self.customer))
-        return {"payment_method": method, **more}
-
-    def _declined(self, reason: str | None) -> Process[End]:
-        reason = reason or "the payment was declined"
-        if self.order.on_decline == "cancel":
-            yield from self._do_cancel()
-        return "failed" if self.order.on_decline == "fail" else "declined", reason
-
-    # Waiting for somebody
-
-    def _answer_action(self) -> Process[End | None]:
-        """Do what an action asks for, where the order can; else report who has to do what."""
-        action = (self.intent.get("next_action") or {}).get("type")
-        if action == "verify_with_microdeposits":
-            return (yield from self._verify())
-        if action == "display_bank_transfer_instructions":
-            return (yield from self._apply_balance())
-        return "requires_action", f"the customer must authenticate the payment (3-D Secure, {action})"
-
-    def _verify(self) -> Process[End | None]:
-        order = self.order
-        params: dict[str, Any] = {}
-        if order.microdeposit_amounts:
-            params = {"amounts": list(order.microdeposit_amounts)}
-        elif order.microdeposit_descriptor_code:
-            params = {"descriptor_code": order.microdeposit_descriptor_code}
-        if not params:
-            return "requires_action", "the customer must say what the microdeposits on the bank account were"
-        self.intent = yield from self.business.write(
-            self._label("verify the microdeposits of"),
-            "verify_payment_intent_microdeposits",
-            self.intent["id"],
-            slot=f"microdeposits-{params}",
-            look=self._holds("processing", "succeeded"),
-            params=params,
-        )
-        return None
-
-    def _apply_balance(self) -> Process[End | None]:
-        missing = self.intent["amount"] - self.intent.get("amount_received", 0)
-        try:
-            self.intent = yield from self.business.write(
-                self._label("apply the customer's balance to"),
-                "apply_payment_intent_customer_balance",
-                self.intent["id"],
-                # Funds may have come since: another minute is another try, and a PaymentIntent takes them once.
-                slot=f"balance-{self.business.now.isoformat(timespec='minutes')}",
-                look=self._holds("processing", "succeeded"),
-            )
-        except InvalidRequestError as error:
-            waiting = format_amount(missing, self.intent["currency"])
-            return "requires_action", f"the customer must transfer {waiting} first ({error.message})"
-        return None
-
-    # Once authorised
-
-    def _capture(self) -> Process[End | None]:
-        order = self.order
-        if order.increase_to is not None and self.intent["amount"] < order.increase_to:
-            try:
-                self.intent = yield from self.business.write(
-                    self._label("increase the authorisation of"),
-                    "increment_payment_intent_authorization",
-                    self.intent["id"],
-                    slot=f"increase-{order.increase_to}",
-                    look=lambda _: self._amount_is(order.authorised),
-                    params={"amount": order.increase_to},
-                )
-            except CardError as error:
-                yield from self._reread()
-                return (
-                    "declined",
-                    f"the increase was declined, and the first authorisation stands: {decline_reason(error)}",
-                )
-        if order.settlement == "hold":
-            return "done", f"{format_amount(self.intent['amount_capturable'], self.intent['currency'])} is held"
-        self.intent = yield from self.business.write(
-            self._label("capture"),
-            "capture_payment_intent",
-            self.intent["id"],
-            slot="capture",
-            look=self._holds("succeeded"),
-            params={"amount_to_capture": order.final_amount},
-        )
-        return None
-
-    def _cancel(self) -> Process[End]:
-        if self.intent["status"] == "succeeded":
-            return "rejected", "it was paid before it could be canceled; refund it instead"
-        yield from self._do_cancel()
-        return "done", None
-
-    def _do_cancel(self) -> Steps:
-        if self.intent["status"] == "canceled":
+    def _give_way(self, since: datetime) -> Steps:
+        """Cancel what was just begun, if this run stood still so long that another one was begun meanwhile."""
+        label = f"look again for {self.order.external_id}"
+        own = yield from self._own(label, "list_payment_intents", {"created": {"gte": int(since.timestamp())}})
+        ours = self.intent["id"]
+        others = [intent for intent in own if intent["id"] != ours and intent["status"] != "canceled"]
+        if not others:
             return
-        self.intent = yield from self.business.write(
-            self._label("cancel"),
+        yield from self.business.write(
+            self.label("cancel"),
             "cancel_payment_intent",
-            self.intent["id"],
-            slot="cancel",
-            look=self._holds("canceled"),
-            params={
-                "cancellation_reason": "requested_by_customer" if self.order.settlement == "cancel" else "abandoned"
-            },
+            ours,
+            slot="give way",
+            look=self.has_left("requires_payment_method", "requires_confirmation"),
+            params={"cancellation_reason": "duplicate"},
+        )
+        names = ", ".join(f"{other['id']} ({other['status']})" for other in others)
+        self.intent = {}
+        raise Rejected(
+            f"{names} was begun for this order while this run stood still for a day; its own {ours} is canceled: run "
+            "it again to go on with the other"
         )
 
-    def _holds(self, *statuses: str) -> Any:
-        def look(_: StripeObject | None) -> Process[StripeObject | None]:
-            seen = yield from self._reread()
-            return seen if seen["status"] in statuses else None
+    # Comparing
 
-        return look
+    def _refuse_changed_contents(self) -> None:
+        if metadata_of(self.intent).get(FINGERPRINT) != self.order.fingerprint:
+            raise Rejected(
+                f"the order has changed since its payment {self.intent['id']} was begun, or that lost its mark. "
+                f"{self._versions()}. Cancel that payment, and use another external_id for the new one"
+            )
 
-    def _amount_is(self, amount: int) -> Process[StripeObject | None]:
-        seen = yield from self._reread()
-        return seen if seen["amount"] == amount else None
+    def refuse_interference(self) -> None:
+        """Refuse to charge what somebody has changed at Stripe since it was begun.
 
-    def _label(self, verb: str) -> str:
+        Raises:
+            Rejected: It is over another amount or currency, or is captured otherwise.
+        """
+        seen, order = self.intent, self.order
+        if (seen["amount"], seen["currency"]) != (order.amount, order.currency) or (
+            (seen["capture_method"] == "manual") != (order.capture_method == "manual")
+        ):
+            raise Rejected(
+                f"somebody changed the payment {seen['id']} at Stripe. {self._versions()}. Set it right there, or "
+                "cancel it"
+            )
+
+    def _versions(self) -> str:
+        seen, order = self.intent, self.order
+        types = ", ".join(seen["payment_method_types"])
+        return (
+            f"At Stripe: {format_amount(seen['amount'], seen['currency'])} by {types}, {seen['capture_method']} "
+            f"capture. Ordered now: {format_amount(order.amount, order.currency)} by {order.payment_method_type}, "
+            f"{order.capture_method} capture"
+        )
+
+    def label(self, verb: str) -> str:
+        """Say what is done to the PaymentIntent."""
         return f"{verb} {self.intent['id']} for {self.order.external_id}"
-
-
-_BANK_TRANSFERS: Final = {
-    "usd": "us_bank_transfer",
-    "eur": "eu_bank_transfer",
-    "gbp": "gb_bank_transfer",
-    "jpy": "jp_bank_transfer",
-    "mxn": "mx_bank_transfer",
-}

@@ -23,7 +23,7 @@ ACCOUNTS: Final[Mapping[str, str | None]] = {
     "000222222227": "insufficient_funds",
     "000333333335": "debit_not_authorized",
 }
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 3  # [K]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Verification:
     message: str = ""
 
 
+# [DOC copy: amounts and descriptors; SDK: codes; texts K]
 VERIFICATIONS: Final = (
     Verification((32, 45), "SM11AA"),
     Verification(
@@ -54,7 +55,10 @@ VERIFICATIONS: Final = (
 
 
 def new_method(ctx: Context, data: Mapping[str, Any]) -> Row:
-    """A payment method from its details: a bank account of the test numbers, or a customer's cash balance."""
+    """A payment method from its details: a bank account of the test numbers, or a customer's cash balance.
+
+    Which fields a bank account needs is unconfirmed [K: strictest reading].
+    """
     type = data.get("type")
     if type == "customer_balance":
         return mint(ctx, Behaviour(type="customer_balance", brand="", last4=""), None)
@@ -77,9 +81,10 @@ def new_method(ctx: Context, data: Mapping[str, Any]) -> Row:
 
 
 def asks_first(ctx: Context, intent: Row, method: Row) -> bool:
-    """Whether confirming stops at something that has to be done first, and put the intent into that state."""
+    """Whether there is no charge to attempt: it waits for something to be done first, or cash has paid it."""
     if method["type"] == "customer_balance":
-        return not _transferred(ctx, intent, method)
+        _transfer(ctx, intent)
+        return True
     if method.get("_verified", True):
         return False
     if not ctx.params.get("mandate_data"):  # [K]
@@ -136,6 +141,7 @@ def _verified(ctx: Context, intent: Row, known: Verification) -> Row:
 
 
 def _mismatch(ctx: Context, intent: Row, what: str) -> Refusal:
+    """A wrong guess counts, and the last one ends it [SDK: codes; text and count K]."""
     tried = intent.get("_attempts", 0) + 1
     if tried >= ATTEMPTS:
         return _failed(ctx, intent, VERIFICATIONS[1].code or "", VERIFICATIONS[1].message)
@@ -151,7 +157,7 @@ def _mismatch(ctx: Context, intent: Row, what: str) -> Refusal:
 
 
 def _failed(ctx: Context, intent: Row, code: str, message: str) -> Refusal:
-    """The account cannot be verified any more: the intent wants another payment method."""
+    """The account cannot be verified any more: the intent wants another payment method [SDK: codes; K]."""
     ctx.change(
         intent,
         status="requires_payment_method",
@@ -168,17 +174,15 @@ def _failed(ctx: Context, intent: Row, code: str, message: str) -> Refusal:
 # Bank transfers
 
 
-def _transferred(ctx: Context, intent: Row, method: Row) -> bool:
-    """Whether the customer's cash pays all of it already; else the customer is told where to send the rest."""
+def _transfer(ctx: Context, intent: Row) -> None:
+    """Apply the customer's cash [SDK]; where that does not pay all, the customer is told where to send the rest [K]."""
     if intent["customer"] is None:
         raise missing_parameter("customer")
     ctx.change(intent, _funded=intent.get("_funded", 0))  # confirmed again, it keeps what it was paid
     customer = ctx.find("customer", intent["customer"], "customer")
     _apply(ctx, intent, customer, min(_cash(customer, intent["currency"]), _remaining(intent)))
-    if intent["status"] == "succeeded":
-        return True
-    ctx.record("payment_intent.requires_action", intent, intent["amount"])
-    return False
+    if intent["status"] != "succeeded":
+        ctx.record("payment_intent.requires_action", intent, intent["amount"])
 
 
 def _cash(customer: Row, currency: str) -> int:
@@ -222,6 +226,7 @@ def _apply(ctx: Context, intent: Row, customer: Row, amount: int) -> None:
 
 
 def apply_payment_intent_customer_balance(ctx: Context) -> Row:
+    """Cash pays for what waits for a transfer, up to what remains of it [SDK; texts K]."""
     params, intent = ctx.params, target(ctx, "payment_intent", "intent")
     method = ctx.get("payment_method", intent["payment_method"])
     if intent["status"] != "requires_action" or method is None or behaviour(method).type != "customer_balance":

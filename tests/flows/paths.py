@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prefect_stripe.flows.orders import InvoiceOrder
 from tests.flows.world import World
 
 Given = dict[str, Any]
@@ -55,7 +56,7 @@ def other_draft(**former: Any) -> Callable[[World], Given]:
 def voided_by_a_person(world: World) -> Given:
     run = world.run(world.order(settlement="wait"))
     assert run.outcome is not None
-    world.post(f"invoices/{run.outcome.invoice}/void")
+    world.post(f"invoices/{run.outcome.object_id}/void")
     return {}
 
 
@@ -78,6 +79,10 @@ class Path:
     given: Given = field(default_factory=Given)
     arrange: Callable[[World], Given] = nothing
     again: str | None = None
+
+    def order(self, world: World) -> InvoiceOrder:
+        """Arrange things, and return the order."""
+        return world.order(**self.given | self.arrange(world))
 
 
 OPEN = {"customers": 1, "invoices": 1, "items": 2, "finalized": 1}

@@ -13,7 +13,7 @@ from tests.flows.world import World
 @pytest.mark.parametrize("name", PATHS)
 def test_each_path_ends_where_it_should_and_stays_there(world: World, name: str) -> None:
     path = PATHS[name]
-    order = world.order(**path.given | path.arrange(world))
+    order = path.order(world)
 
     first = world.run(order)
     assert (first.ending, world.all("invoices")[0]["status"]) == (path.ending, path.status), first.reason

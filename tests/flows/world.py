@@ -16,8 +16,10 @@ import httpx
 from prefect_stripe.client import ClientConfig, RetryPolicy, StripeClient, StripeError
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
-from prefect_stripe.flows.outcomes import InvoiceOutcome
-from prefect_stripe.flows.process import Note, Reply, Step, drive, perform
+from prefect_stripe.flows.outcomes import Outcome
+from prefect_stripe.flows.payment_orders import PaymentOrder
+from prefect_stripe.flows.payment_process import payment_process
+from prefect_stripe.flows.process import Note, Process, Reply, Step, drive, perform
 from prefect_stripe.sandbox import Sandbox
 
 ACCOUNT = "test:"
@@ -35,11 +37,26 @@ MONEY = {
     "invoice.paid": "paid",
     "invoice.voided": "voided",
     "invoice.marked_uncollectible": "written off",
+    "payment_intent.created": "payments",
+    "payment_intent.amount_capturable_updated": "authorised",
+    "payment_intent.partially_funded": "part funded",
+    "payment_intent.canceled": "canceled",
+    "charge.captured": "captured",
     "charge.succeeded": "charged",
     "charge.failed": "declined",
     "charge.pending": "debits begun",
     "payment_method.attached": "attached",
 }
+
+
+AnyOrder = InvoiceOrder | PaymentOrder
+
+
+def process_of(order: AnyOrder, account: str = ACCOUNT, look_back_days: int = 365) -> Process[Outcome]:
+    """Begin the process of an order, whatever kind it is of."""
+    if isinstance(order, PaymentOrder):
+        return (yield from payment_process(order, account, look_back_days))
+    return (yield from invoice_process(order, account, look_back_days))
 
 
 class Interrupted(Exception):
@@ -50,7 +67,7 @@ class Interrupted(Exception):
 class Run:
     """One run of a process: its outcome, or the error that it ended with, and every step it took."""
 
-    outcome: InvoiceOutcome | None = None
+    outcome: Outcome | None = None
     error: Exception | None = None
     steps: list[Step] = field(default_factory=list[Step])
     notes: list[str] = field(default_factory=list[str])
@@ -94,9 +111,18 @@ class World:
             usual |= {"customer_email": "jenny@example.com", "customer_name": "Jenny Rosen"}
         return InvoiceOrder.model_validate(usual | given)
 
+    def payment(self, **given: Any) -> PaymentOrder:
+        """An order of a payment of 240.00 USD by card, with what is given in place of that."""
+        usual: dict[str, Any] = {"external_id": "PAY-1", "currency": "usd", "amount": 24000}
+        if given.get("payment_method_type", "card") == "card":
+            usual["payment_method"] = "pm_card_visa"
+        if not given.keys() & {"customer", "customer_email", "customer_external_id"}:
+            usual["customer_email"] = "jenny@example.com"
+        return PaymentOrder.model_validate(usual | given)
+
     def run(
         self,
-        order: InvoiceOrder,
+        order: AnyOrder,
         *,
         retries: RetryPolicy = PATIENT,
         before: Hook = lambda number, step: None,
@@ -120,7 +146,7 @@ class World:
             run.notes.append(note.text)
 
         try:
-            run.outcome = drive(invoice_process(order, account, look_back_days), do, tell)
+            run.outcome = drive(process_of(order, account, look_back_days), do, tell)
         except (StripeError, Interrupted) as error:
             run.error = error
         return run
@@ -148,6 +174,11 @@ class World:
         (invoice,) = self.all("invoices")
         return invoice
 
+    def intent(self) -> dict[str, Any]:
+        """The one PaymentIntent that there is."""
+        (intent,) = self.all("payment_intents")
+        return intent
+
     def lines(self, invoice: str) -> list[tuple[str, int, int]]:
         """Description, quantity and amount of each line."""
         found = self.all(f"invoices/{invoice}/lines")
@@ -167,7 +198,12 @@ class World:
     @property
     def money(self) -> dict[str, int]:
         """How often each thing happened that matters to whoever owns the money, by the ledger."""
-        counted = Counter(MONEY[effect.kind] for effect in self.sandbox.ledger.effects if effect.kind in MONEY)
+        counted = Counter(
+            MONEY[effect.kind]
+            for effect in self.sandbox.ledger.effects
+            # An invoice's own payments come and go with it.
+            if effect.kind in MONEY and not (effect.object == "payment_intent" and "invoice" in effect.operation)
+        )
         return dict(counted)
 
     @property
@@ -195,5 +231,17 @@ class World:
                 )
                 for i in self.all("invoices")
             ),
-            sorted((c["status"], c["amount"], c["currency"]) for c in self.all("charges")),
+            sorted(
+                (
+                    i["status"],
+                    i["currency"],
+                    i["amount"],
+                    i["amount_capturable"],
+                    i["amount_received"],
+                    i["cancellation_reason"] or "",
+                    sorted(set(i["metadata"])),
+                )
+                for i in self.all("payment_intents")
+            ),
+            sorted((c["status"], c["amount"], c["amount_captured"], c["currency"]) for c in self.all("charges")),
         ]
