@@ -37,7 +37,7 @@ def account(store: Store, headers: Mapping[str, str]) -> Account:
 
 
 def version(headers: Mapping[str, str]) -> str:
-    """The API version that is asked for; without one, the account's own, which is the current."""
+    """The API version that is asked for; without one, the account's own, which is the current [DOC; text K]."""
     asked = headers.get("stripe-version", API_VERSION)
     if not _VERSION.fullmatch(asked):
         raise invalid(f"Invalid Stripe API version: {asked}")
@@ -45,6 +45,7 @@ def version(headers: Mapping[str, str]) -> str:
 
 
 def _api_key(headers: Mapping[str, str]) -> str:
+    """The key, as bearer token or by basic authentication [RUN, DOC; texts K]."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

@@ -60,6 +60,7 @@ def bad_request(message: str, /, **fields: Any) -> Refusal:
 
 
 def missing_parameter(param: str, **how: Any) -> Refusal:
+    """What is required was not sent [SDK: code; text K]."""
     return refusal(400, f"Missing required param: {param}.", code="parameter_missing", param=param, **how)
 
 
@@ -83,6 +84,7 @@ def no_such(object: str, id: str, param: str, *, status: int = 404, elsewhere: s
 
 
 def unexpected_state(message: str, **fields: Any) -> Refusal:
+    """A payment intent that is in no state for what is asked [SDK: code; SIM]."""
     return bad_request(message, code="payment_intent_unexpected_state", **fields)
 
 
@@ -119,6 +121,7 @@ def lock_timeout() -> Refusal:
 
 
 def api_error(status: int = 500) -> Refusal:
+    """A failure of Stripe's own, kept under the key as any other answer [DOC; text K]."""
     return Refusal(
         status,
         {"type": "api_error", "message": "An unknown error occurred."},

@@ -12,9 +12,9 @@ from prefect_stripe.sandbox.store import Account
 
 Path: TypeAlias = tuple[str, ...]
 
-EMBEDDED: Final = 10
+EMBEDDED: Final = 10  # [K]
 """How many elements of an embedded list are in an answer [K]."""
-MAX_LEVELS: Final = 4
+MAX_LEVELS: Final = 4  # [DOC]
 
 
 @dataclass(frozen=True)

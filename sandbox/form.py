@@ -19,7 +19,7 @@ _MAX_FIELDS = 10_000
 
 
 def decode(*encoded: bytes | str) -> Form:
-    """Decode query strings and bodies, in order, into one tree."""
+    """Decode query strings and bodies, in order, into one tree [RUN: what clients send; refusals K]."""
     form: Form = {}
     for part in encoded:
         for name, value in _pairs(part):
@@ -31,6 +31,7 @@ def decode(*encoded: bytes | str) -> Form:
 
 
 def _pairs(part: bytes | str) -> list[tuple[str, str]]:
+    """Names and values; bytes that are no form are refused [K]."""
     try:
         text = part.decode() if isinstance(part, bytes) else part
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
@@ -39,6 +40,7 @@ def _pairs(part: bytes | str) -> list[tuple[str, str]]:
 
 
 def _put(form: Form, keys: list[str], value: str, name: str) -> None:
+    """A name that is both a value and a hash is refused [K: strictest reading]."""
     node = form
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1

@@ -12,8 +12,8 @@ from typing import Final
 
 from prefect_stripe.sandbox.errors import Refusal
 
-KEPT_SECONDS: Final = 24 * 3600
-MAX_LENGTH: Final = 255
+KEPT_SECONDS: Final = 24 * 3600  # [DOC: at least; forgotten at once, as the strictest reading]
+MAX_LENGTH: Final = 255  # [DOC]
 
 
 @dataclass(slots=True)
@@ -99,4 +99,5 @@ class Keys:
 
 
 def _mismatch(message: str) -> Refusal:
+    """The key of another request: an error of its own type [DOC; texts K]."""
     return Refusal(400, {"type": "idempotency_error", "message": message})

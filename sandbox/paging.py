@@ -12,7 +12,7 @@ from prefect_stripe.sandbox.rows import Row
 
 Filter: TypeAlias = Callable[[Row, Any], bool]
 
-DEFAULT_LIMIT: Final = 10
+DEFAULT_LIMIT: Final = 10  # [DOC]
 _COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "gt": lambda a, b: a > b,
     "gte": lambda a, b: a >= b,

@@ -1,7 +1,9 @@
 """A decoded form held against what the operation takes, and turned into typed values: the only user of the schema.
 
 All of it happens before execution begins, so that what is refused here is not kept under an idempotency key [DOC].
-'' clears a field and arrives as None. Enums are closed here, though the SDK's types leave them open [K: strictest]
+'' clears a field and arrives as None. Enums are closed here, though the SDK's types leave them open [K: strictest].
+
+Refusals here: what there is, what is required and of which type [SDK]; codes [SDK]; texts [K].
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from prefect_stripe.sandbox.errors import Refusal, invalid, missing_parameter
 from prefect_stripe.sandbox.form import Form, Node, below
 from prefect_stripe.schema import Shape, request
 
-MAX_STRING: Final = 5000
+MAX_STRING: Final = 5000  # [SPEC23]
 # [SPEC23], the last part of the parameter's name, or operation and name.
 MAX_LENGTHS: Final[Mapping[str, int]] = {
     "email": 512,
@@ -62,7 +64,7 @@ _NAMES: Final = frozenset(
 )
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?(\d{1,18}(\.\d*)?|\.\d+)", re.ASCII)
-MAX_DECIMAL_PLACES: Final = 12
+MAX_DECIMAL_PLACES: Final = 12  # [SDK]
 
 
 def coerce(operation: str, form: Form) -> dict[str, Any]:

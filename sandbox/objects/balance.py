@@ -15,7 +15,7 @@ FEES: Final[Mapping[str, tuple[Decimal, int, int | None]]] = {
     "us_bank_account": (Decimal("0.008"), 0, 500),
 }
 """Of each type of payment method: a rate, a fixed part, and the most that it can be. Stripe's page "Pricing" [K]."""
-AVAILABLE_AFTER: Final = 2 * 86400
+AVAILABLE_AFTER: Final = 2 * 86400  # two days, as in the United States [K]
 
 
 def settle(ctx: Context, charge: Row) -> Row:

@@ -21,7 +21,7 @@ from prefect_stripe.sandbox.objects.common import (
 from prefect_stripe.sandbox.paging import equals, within
 from prefect_stripe.sandbox.rows import Row
 
-MAX_INCREMENTS: Final = 10
+MAX_INCREMENTS: Final = 10  # [SDK]
 
 
 def capture_payment_intent(ctx: Context) -> Row:
@@ -124,7 +124,7 @@ def update_charge(ctx: Context) -> Row:
 
 
 def capture_charge(ctx: Context) -> Row:
-    """Only for a charge that was authorized outside of a payment intent [SPEC23]."""
+    """Only for a charge that was authorized outside of a payment intent, once, in time [SPEC23; codes SDK, texts K]."""
     params, charge = ctx.params, target(ctx, "charge", "charge")
     refuse_not_simulated(params)
     if charge["payment_intent"] is not None:  # [SPEC23; text K]
@@ -181,6 +181,7 @@ def create_refund(ctx: Context) -> Row:
 
 
 def _refundable(ctx: Context) -> Row:
+    """The charge to give back from: one that succeeded and was captured [K: strictest reading; codes SDK]."""
     params = ctx.params
     if params.get("charge"):
         charge = ctx.find("charge", params["charge"], "charge")

@@ -18,8 +18,8 @@ from prefect_stripe.sandbox.store import new_id, secret_letters
 
 Status: TypeAlias = Literal["succeeded", "requires_capture", "processing", "requires_action", "declined"]
 
-DEBIT_SECONDS: Final = 4 * 86400
-AUTHORIZED_SECONDS: Final = 7 * 86400
+DEBIT_SECONDS: Final = 4 * 86400  # days, as it says [DOC]; how many is K
+AUTHORIZED_SECONDS: Final = 7 * 86400  # [SDK]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Outcome:
 
 
 def check_amount(amount: int, currency: str, param: str = "amount") -> None:
-    """Refuse what cannot be charged in the currency."""
+    """Refuse what cannot be charged in the currency [SDK: codes; minimums and texts K]."""
     if amount < 1:
         raise bad_request(
             "This value must be greater than or equal to 1.", code="parameter_invalid_integer", param=param
@@ -57,6 +57,7 @@ def shown(amount: int, currency: str) -> str:
 
 
 def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:
+    """An intent as it begins, with every field that the SDK's type requires [SDK]."""
     id = new_id("payment_intent")
     return ctx.insert(
         "payment_intent",

@@ -129,10 +129,11 @@ NOT_SIMULATED: Final = frozenset(
         "validate",
     }
 )
-"""Parameters that would change what happens, and of which the sandbox knows no more: refused, not ignored."""
+"""Parameters that would change what happens, and of which the sandbox knows no more: refused, not ignored [own]."""
 
 
 def refuse_not_simulated(params: Mapping[str, Any], *allowed: str, path: str = "") -> None:
+    """Refuse what Stripe would take and do something about [own]."""
     for name, value in params.items():
         if name in NOT_SIMULATED and name not in allowed and value:
             raise bad_request(f"The sandbox does not simulate `{name}`.", param=below(path, name))

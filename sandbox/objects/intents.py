@@ -20,9 +20,9 @@ from prefect_stripe.sandbox.objects.common import (
 )
 from prefect_stripe.sandbox.rows import Row
 
-CHANGEABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
-CONFIRMABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
-CANCELABLE: Final = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
+CHANGEABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")  # [SIM]
+CONFIRMABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")  # [K]
+CANCELABLE: Final = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")  # [SDK]
 _PLAIN: Final = (
     "description",
     "receipt_email",
@@ -141,6 +141,7 @@ def _set_method(ctx: Context, intent: Row, params: Mapping[str, Any]) -> None:
 
 
 def _given(ctx: Context, intent: Row, id: str) -> Row:
+    """A payment method that this intent may use: of its own customer, or of nobody and never used [K; texts 3P]."""
     if id in payment_methods.TOKENS and not ctx.livemode:
         return payment_methods.mint(ctx, payment_methods.TOKENS[id], None)
     method = ctx.find("payment_method", id, "payment_method")
@@ -274,5 +275,5 @@ def cancel_payment_intent(ctx: Context) -> Row:
 
 
 def refused(ctx: Context, intent: Row, message: str, **fields: Any) -> Refusal:
-    """An unexpected state; the intent is shown as it was."""
+    """An unexpected state; the intent is shown as it was [SDK: code; SIM]."""
     return unexpected_state(message, payment_intent=render(ctx.account, intent, []), **fields)

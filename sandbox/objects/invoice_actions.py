@@ -16,13 +16,13 @@ from prefect_stripe.sandbox.objects.invoices import customer_details, needs_emai
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import new_id, secret_letters
 
-COLLECT_AFTER: Final = 3600
-_NOT_OPEN: Final = "You can only pass in open invoices. This invoice isn't open."
+COLLECT_AFTER: Final = 3600  # [PROBE, DOC]
+_NOT_OPEN: Final = "You can only pass in open invoices. This invoice isn't open."  # [PROBE]
 
 
 def finalize_invoice(ctx: Context) -> Row:
     invoice = target(ctx, "invoice", "id")
-    if invoice["status"] != "draft":
+    if invoice["status"] != "draft":  # [PROBE: no code]
         raise bad_request("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     finalize(ctx, invoice)
     if "auto_advance" in ctx.params:
@@ -137,7 +137,7 @@ def send_invoice(ctx: Context) -> Row:
     invoice = target(ctx, "invoice", "invoice")
     if invoice["collection_method"] != "send_invoice":  # [K]
         raise bad_request("You can only manually send an invoice if its collection method is 'send_invoice'.")
-    if invoice["status"] not in ("draft", "open"):
+    if invoice["status"] not in ("draft", "open"):  # a paid one [PROBE, against SDK]; the others [K: strictest]
         raise bad_request(
             "This invoice cannot be sent right now. Please contact us via https://support.stripe.com/contact for "
             "assistance."
@@ -154,7 +154,7 @@ def pay_invoice(ctx: Context) -> Row:
     if params.get("forgive"):
         raise bad_request("The sandbox does not simulate `forgive`.", param="forgive")
     if invoice["status"] == "paid":
-        raise bad_request("Invoice is already paid")
+        raise bad_request("Invoice is already paid")  # [PROBE]
     if invoice["status"] == "void":
         raise bad_request("You cannot pay an invoice that has been voided.")  # [K]
     customer = ctx.find("customer", invoice["customer"], "customer")
@@ -170,7 +170,7 @@ def pay_invoice(ctx: Context) -> Row:
         _paid_elsewhere(ctx, invoice)
         return invoice
     method = method or default_method(ctx, invoice, customer)
-    if method is None:
+    if method is None:  # [K]
         raise Refusal(
             400,
             {
@@ -274,7 +274,7 @@ def _cancel_payment(ctx: Context, invoice: Row, reason: str) -> None:
 def void_invoice(ctx: Context) -> Row:
     invoice = target(ctx, "invoice", "id")
     if invoice["status"] == "paid":
-        raise bad_request("Invoices with `paid` payments cannot be voided.")
+        raise bad_request("Invoices with `paid` payments cannot be voided.")  # [PROBE]
     if invoice["status"] != "open":  # uncollectible too: docs and probe differ [K: strictest reading]
         raise bad_request(_NOT_OPEN)
     _refuse_in_progress(ctx, invoice)
@@ -294,7 +294,7 @@ def _refuse_in_progress(ctx: Context, invoice: Row) -> None:
 def mark_invoice_uncollectible(ctx: Context) -> Row:
     invoice = target(ctx, "invoice", "id")
     if invoice["status"] == "uncollectible":
-        raise bad_request("This invoice has already been marked uncollectible.")
+        raise bad_request("This invoice has already been marked uncollectible.")  # [PROBE]
     if invoice["status"] != "open":
         raise bad_request(_NOT_OPEN)
     ctx.change(

@@ -24,11 +24,12 @@ from prefect_stripe.sandbox.paging import page, within
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.validation import merged_metadata
 
-MAX_ITEMS: Final = 250
-PRICINGS: Final = ("amount", "unit_amount_decimal", "price_data", "pricing")
+MAX_ITEMS: Final = 250  # [DOC]
+PRICINGS: Final = ("amount", "unit_amount_decimal", "price_data", "pricing")  # [SDK]
 
 
 def create_invoice_item(ctx: Context) -> Row:
+    """For a customer, and on a draft of that one's, if on any [SPEC23, PROBE; texts K]."""
     params = ctx.params
     refuse_not_simulated(params)
     if "customer" not in params:
@@ -106,7 +107,7 @@ def rounded(amount: Decimal) -> int:
 def pricing(
     ctx: Context, params: Mapping[str, Any], currency: str | None, path: str = "", old: Row | None = None
 ) -> dict[str, Any]:
-    """Amount, currency, quantity and pricing, from exactly one way of saying them, or for a new quantity alone."""
+    """Amount, currency, quantity and pricing, said in exactly one way, or for a new quantity alone [SDK, K]."""
     only_one(params, *PRICINGS, path=path)
     only_one(params, "quantity", "quantity_decimal", path=path)
     quantity = _quantity(params, path, old)
@@ -143,6 +144,7 @@ def pricing(
 
 
 def _quantity(params: Mapping[str, Any], path: str, old: Row | None) -> Decimal:
+    """Not below nothing [SDK]."""
     for name in ("quantity", "quantity_decimal"):
         if params.get(name) is not None:
             if params[name] < 0:
@@ -154,6 +156,7 @@ def _quantity(params: Mapping[str, Any], path: str, old: Row | None) -> Decimal:
 
 
 def _currency(params: Mapping[str, Any], default: str | None, path: str) -> str:
+    """An amount needs one [K: strictest reading], where the invoice does not say it."""
     currency = params.get("currency", default)
     if currency is None:
         raise missing_parameter(below(path, "currency"))
@@ -177,6 +180,7 @@ def _transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
 
 
 def _price_data(ctx: Context, data: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:
+    """A price given inline, of an active product [SDK; texts K]."""
     data_path = below(path, "price_data")
     only_one(data, "unit_amount", "unit_amount_decimal", path=data_path)
     unit = data.get("unit_amount", data.get("unit_amount_decimal"))
@@ -193,6 +197,7 @@ def _price_data(ctx: Context, data: Mapping[str, Any], path: str) -> tuple[Row, 
 
 
 def _catalogue_price(ctx: Context, params: Mapping[str, Any], path: str) -> tuple[Row, Decimal]:
+    """A price that is active, is not recurring, and has the currency asked for [K; texts 3P]."""
     param = below(below(path, "pricing"), "price")
     if "price" not in params["pricing"]:
         raise missing_parameter(param)
@@ -216,6 +221,7 @@ def _catalogue_price(ctx: Context, params: Mapping[str, Any], path: str) -> tupl
 
 
 def _inactive(object: str, param: str) -> Refusal:
+    """[K; text 3P]."""
     return bad_request(f"The {object} specified is inactive. This field only accepts active {object}s.", param=param)
 
 
@@ -289,7 +295,10 @@ def update_invoice_item(ctx: Context) -> Row:
 
 
 def change_item(ctx: Context, row: Row, params: Mapping[str, Any], path: str = "") -> None:
-    """Update an item, from its own parameters or from its line's, and the line and invoice with it."""
+    """Update an item, from its own parameters or from its line's, and the line and invoice with it.
+
+    Its currency stays [SDK].
+    """
     refuse_not_simulated(params, path=path)
     invoice = _alive(ctx, row)
     fields = chosen(params, "description", "discountable")

@@ -62,6 +62,7 @@ def remove_invoice_lines(ctx: Context) -> Row:
 
 
 def _draft(ctx: Context) -> Row:
+    """An invoice that can still be edited [PROBE], and something to do to it [SDK]."""
     invoice = target(ctx, "invoice", "invoice")
     invoice_items.editable(invoice)
     if not ctx.params["lines"]:

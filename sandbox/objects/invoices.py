@@ -22,10 +22,12 @@ from prefect_stripe.sandbox.rows import Row
 
 DAY: Final = 86400
 _PLAIN: Final = ("custom_fields", "description", "footer", "shipping_details", "statement_descriptor")
+# [PROBE: metadata; SDK: auto_advance; K: default_payment_method]; all else is refused, as the strictest reading.
 _AFTER_FINALIZING: Final = frozenset({"auto_advance", "default_payment_method", "expand", "metadata"})
 
 
 def create_invoice(ctx: Context) -> Row:
+    """A draft; pending items stay where they are unless they are asked for [SDK]. It needs a customer [K]."""
     params = ctx.params
     refuse_not_simulated(params)
     if "customer" not in params:
@@ -42,7 +44,7 @@ def create_invoice(ctx: Context) -> Row:
 
 
 def new_invoice(ctx: Context, customer: Row, currency: str, **fields: Any) -> Row:
-    """An empty draft."""
+    """An empty draft, with every field that the SDK's type requires, and `auto_advance` off [SDK]."""
     return ctx.insert(
         "invoice",
         {
@@ -159,6 +161,7 @@ def needs_email(customer: Row) -> None:
 
 
 def _settings(ctx: Context, row: Row, customer: Row) -> dict[str, Any]:
+    """What can be said of a draft [SDK]; automatic tax is not simulated [own]."""
     params = ctx.params
     fields = chosen(params, *_PLAIN)
     if "effective_at" in params:

@@ -25,8 +25,8 @@ from prefect_stripe.sandbox.paging import equals, page
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import secret_letters
 
-MAX_ITEMS: Final = 20
-MAX_OPTIONAL_ITEMS: Final = 10
+MAX_ITEMS: Final = 20  # [SDK]
+MAX_OPTIONAL_ITEMS: Final = 10  # [SDK]
 _PLAIN: Final = (
     "active",
     "allow_promotion_codes",
@@ -61,6 +61,7 @@ def create_payment_link(ctx: Context) -> Row:
 
 
 def _price(ctx: Context, item: Mapping[str, Any], path: str) -> Row:
+    """One of a price and its data [SDK]; a price must be active [K; text 3P]."""
     only_one(item, "price", "price_data", path=path)
     if item.get("price_data"):
         return new_price(ctx, {**item["price_data"], "active": False})

@@ -13,6 +13,7 @@ from prefect_stripe.sandbox.objects.common import refuse_not_simulated, target
 from prefect_stripe.sandbox.paging import equals, page
 from prefect_stripe.sandbox.rows import Row
 
+# [K]
 _MESSAGES: Final[Mapping[str, str]] = {
     "card_declined": "Your card was declined.",
     "insufficient_funds": "Your card has insufficient funds.",
@@ -175,7 +176,7 @@ def card_details(known: Behaviour) -> dict[str, Any]:
 
 
 def attach(ctx: Context, id: str, customer: Row, param: str, *, status: int = 400) -> Row:
-    """Attach to a customer: a token mints a payment method of its own, one that is attached elsewhere is refused."""
+    """Attach to a customer: a token mints one of its own [3P]; one that is another's or was spent is refused [K]."""
     if id in TOKENS:
         if ctx.livemode:
             raise no_such("payment_method", id, param, status=status)
@@ -221,6 +222,7 @@ def owned(ctx: Context, id: str, customer: Row, param: str) -> Row:
 
 
 def attach_payment_method(ctx: Context) -> Row:
+    """To a customer, who is needed: accounts of customers are not simulated [K, own]."""
     refuse_not_simulated(ctx.params)
     if "customer" not in ctx.params:
         raise missing_parameter("customer")

@@ -15,7 +15,7 @@ from prefect_stripe.sandbox.objects.subscriptions import INTERVALS
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import new_id
 
-KEPT_SECONDS: Final = 72 * 3600
+KEPT_SECONDS: Final = 72 * 3600  # [3P]; then it is gone, as the strictest reading
 _NOBODY: Final = {
     "id": None,
     "balance": 0,
@@ -70,6 +70,7 @@ def preview_invoice(ctx: Context) -> Row:
 
 
 def _subscription(ctx: Context) -> Row | None:
+    """The subscription that is asked about; nothing comes of one that ends [SDK: code; status and text K]."""
     id = ctx.params.get("subscription")
     if id is None:
         return None
@@ -84,6 +85,7 @@ def _subscription(ctx: Context) -> Row | None:
 
 
 def _customer(ctx: Context, subscription: Row | None) -> Row:
+    """Whose preview it is: a customer's, or nobody's yet [SDK; text K]."""
     only_one(ctx.params, "customer", "customer_details")
     id = ctx.params.get("customer") or (subscription and subscription["customer"])
     if id is None:
@@ -153,7 +155,7 @@ def _pending_lines(ctx: Context, invoice: Row, given: set[str | None]) -> None:
 def _subscription_items(
     ctx: Context, subscription: Row | None, details: Mapping[str, Any]
 ) -> Iterable[tuple[Row, int, str | None]]:
-    """Price, quantity and id of each item as it would be."""
+    """Price, quantity and id of each item as it would be [SDK; texts K]."""
     items: dict[str, tuple[Row, int, str | None]] = {}
     for item in subscription["items"]["data"] if subscription else ():
         items[item["id"]] = (item["price"], item["quantity"], item["id"])
@@ -184,6 +186,7 @@ def _subscription_items(
 def _subscription_line(
     ctx: Context, invoice: Row, item: tuple[Row, int, str | None], subscription: Row | None, start: int
 ) -> None:
+    """A line for an item of a subscription; tiers are not simulated [own]."""
     price, quantity, id = item
     unit = price["unit_amount_decimal"]
     if unit is None:

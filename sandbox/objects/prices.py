@@ -13,7 +13,7 @@ from prefect_stripe.sandbox.objects.common import apply_metadata, chosen, new_me
 from prefect_stripe.sandbox.paging import equals, page, within
 from prefect_stripe.sandbox.rows import Row
 
-MAX_LOOKUP_KEYS: Final = 10
+MAX_LOOKUP_KEYS: Final = 10  # [SDK]
 _AMOUNTS: Final = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
 
 
@@ -56,6 +56,7 @@ def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
 
 
 def _product(ctx: Context, params: Mapping[str, Any]) -> str:
+    """The product it is a price of, or that is made with it: one of the two [K]."""
     only_one(params, "product", "product_data")
     data = params.get("product_data")
     if data is None:
@@ -135,6 +136,7 @@ def _recurring(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit_amount(params: Mapping[str, Any]) -> Decimal | None:
+    """Not below nothing [SDK]."""
     given = params.get("unit_amount", params.get("unit_amount_decimal"))
     if given is None:
         return None

@@ -55,6 +55,7 @@ def create_product(ctx: Context) -> Row:
 
 
 def update_product(ctx: Context) -> Row:
+    """A default price is one of its own [SDK; text K]."""
     params = ctx.params
     row = target(ctx, "product", "id")
     fields = chosen(params, *_PLAIN, "images", "marketing_features", "package_dimensions", "tax_details")

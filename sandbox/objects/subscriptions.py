@@ -18,7 +18,7 @@ _ENDED: Final = ("canceled", "incomplete_expired")
 
 
 def seed_subscription(ctx: Context, customer: str, price: str, quantity: int = 1, status: str = "active") -> Row:
-    """A subscription of one recurring price, whose period begins now."""
+    """A subscription of one recurring price, whose period begins now [own: no operation here makes one]."""
     owner, plan = ctx.find("customer", customer, "customer"), ctx.find("price", price, "price")
     if plan["type"] != "recurring":
         raise bad_request("A subscription needs a recurring price.", param="price")

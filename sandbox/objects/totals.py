@@ -33,8 +33,7 @@ MINIMUMS: Final[Mapping[str, int]] = {
     "thb": 1000,
     "tnd": 1600,
 }
-MAXIMUM: Final = 99_999_999
-"""Eight digits [SDK]."""
+MAXIMUM: Final = 99_999_999  # eight digits [SDK]
 
 
 def minimum(currency: str) -> int:
