@@ -159,7 +159,9 @@ class _Idle(Generic[Lane]):
         return lane, None
 
     def give_back(self, lane: Lane) -> Lane | None:
-        """Keep a lane for later; return one to be closed, if one has been idle for too long."""
+        """Keep a lane for later; return one to be closed: this one, or one that has been idle for too long."""
+        if not _at_rest(lane):
+            return lane
         now = time.monotonic()
         with self._lock:
             self._lanes.append((now, lane))
@@ -172,6 +174,13 @@ class _Idle(Generic[Lane]):
             lanes = [lane for _, lane in self._lanes]
             self._lanes.clear()
             return lanes
+
+
+def _at_rest(lane: SyncLane | AsyncLane) -> bool:
+    # Whoever is interrupted twice, or between two steps, leaves an answer behind that is nobody's: not for the next.
+    if isinstance(lane, httpcore.ConnectionPool | httpcore.AsyncConnectionPool):
+        return all(connection.is_idle() for connection in lane.connections)
+    return lane.is_idle()
 
 
 # --- One pool a process, and one a loop -------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpcore
 import pytest
 
 from prefect_stripe.client import (
@@ -189,6 +190,39 @@ def test_a_call_that_is_given_up_leaves_its_place_to_the_next(server: Server, mo
     server.will(say_nothing)
     asyncio.run(run())
     assert [request.connection for request in server.seen] == [1, 2, 2]
+
+
+def test_a_call_that_is_interrupted_as_it_ends_leaves_no_answer_to_the_next(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(response: httpcore.Response) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    client = StripeClient(Caller(server, sync=True).config())
+    monkeypatch.setattr(httpcore.Response, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.call("retrieve_customer", "cus_1")
+    assert client.call("retrieve_customer", "cus_2").tries == 1
+    assert [request.connection for request in server.seen] == [1, 2]
+
+
+def test_a_call_that_is_cancelled_as_it_ends_leaves_no_answer_to_the_next(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(response: httpcore.Response) -> None:
+        monkeypatch.undo()
+        raise asyncio.CancelledError
+
+    async def run() -> None:
+        client = AsyncStripeClient(Caller(server, sync=False).config())
+        monkeypatch.setattr(httpcore.Response, "aclose", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await client.call("retrieve_customer", "cus_1")
+        assert (await client.call("retrieve_customer", "cus_2")).tries == 1
+
+    asyncio.run(run())
+    assert [request.connection for request in server.seen] == [1, 2]
 
 
 def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:
