@@ -33,6 +33,9 @@ class Operation:
         object: Stripe's name of the object (of each element, for a list or a search).
         paging: How its pages follow one another, or None where it answers with one object.
         found: How a write that may have happened is found again.
+        goal: The statuses of its object, any of which an action leads to (`deleted` for a deletion), so that whoever
+            lost its answer can tell by reading; empty where it is not the status that changes. The status alone is
+            half of it: amounts, and how it was reached, are the caller's to compare.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Operation:
     object: str
     paging: Paging | None = None
     found: Found = "read"
+    goal: tuple[str, ...] = ()
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -64,7 +68,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("create_customer", "POST", "/v1/customers", "customer", found="metadata"),
         _O("retrieve_customer", "GET", "/v1/customers/{customer}", "customer"),
         _O("update_customer", "POST", "/v1/customers/{customer}", "customer", found="goal"),
-        _O("delete_customer", "DELETE", "/v1/customers/{customer}", "customer", found="goal"),
+        _O("delete_customer", "DELETE", "/v1/customers/{customer}", "customer", found="goal", goal=("deleted",)),
         _O("list_customers", "GET", "/v1/customers", "customer", "list"),
         _O("search_customers", "GET", "/v1/customers/search", "customer", "search"),
         _O("fund_customer_cash_balance", "POST", "/v1/test_helpers/customers/{customer}/fund_cash_balance",
@@ -82,13 +86,13 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("create_product", "POST", "/v1/products", "product", found="natural"),
         _O("retrieve_product", "GET", "/v1/products/{product}", "product"),
         _O("update_product", "POST", "/v1/products/{product}", "product", found="goal"),
-        _O("delete_product", "DELETE", "/v1/products/{product}", "product", found="goal"),
+        _O("delete_product", "DELETE", "/v1/products/{product}", "product", found="goal", goal=("deleted",)),
         _O("list_products", "GET", "/v1/products", "product", "list"),
         _O("search_products", "GET", "/v1/products/search", "product", "search"),
         _O("create_invoice", "POST", "/v1/invoices", "invoice", found="metadata"),
         _O("retrieve_invoice", "GET", "/v1/invoices/{invoice}", "invoice"),
         _O("update_invoice", "POST", "/v1/invoices/{invoice}", "invoice", found="goal"),
-        _O("delete_invoice", "DELETE", "/v1/invoices/{invoice}", "invoice", found="goal"),
+        _O("delete_invoice", "DELETE", "/v1/invoices/{invoice}", "invoice", found="goal", goal=("deleted",)),
         _O("list_invoices", "GET", "/v1/invoices", "invoice", "list"),
         _O("search_invoices", "GET", "/v1/invoices/search", "invoice", "search"),
         _O("list_invoice_line_items", "GET", "/v1/invoices/{invoice}/lines", "line_item", "list"),
@@ -96,18 +100,21 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("update_invoice_lines", "POST", "/v1/invoices/{invoice}/update_lines", "invoice", found="goal"),
         _O("add_invoice_lines", "POST", "/v1/invoices/{invoice}/add_lines", "invoice", found="metadata"),
         _O("remove_invoice_lines", "POST", "/v1/invoices/{invoice}/remove_lines", "invoice", found="goal"),
-        _O("finalize_invoice", "POST", "/v1/invoices/{invoice}/finalize", "invoice", found="goal"),
+        _O("finalize_invoice", "POST", "/v1/invoices/{invoice}/finalize", "invoice",
+           found="goal", goal=("open", "paid")),
         _O("send_invoice", "POST", "/v1/invoices/{invoice}/send", "invoice", found="metadata"),
-        _O("pay_invoice", "POST", "/v1/invoices/{invoice}/pay", "invoice", found="goal"),
-        _O("void_invoice", "POST", "/v1/invoices/{invoice}/void", "invoice", found="goal"),
-        _O("mark_invoice_uncollectible", "POST", "/v1/invoices/{invoice}/mark_uncollectible", "invoice", found="goal"),
+        _O("pay_invoice", "POST", "/v1/invoices/{invoice}/pay", "invoice", found="goal", goal=("paid",)),
+        _O("void_invoice", "POST", "/v1/invoices/{invoice}/void", "invoice", found="goal", goal=("void",)),
+        _O("mark_invoice_uncollectible", "POST", "/v1/invoices/{invoice}/mark_uncollectible", "invoice",
+           found="goal", goal=("uncollectible",)),
         _O("preview_invoice", "POST", "/v1/invoices/create_preview", "invoice"),
         _O("list_preview_lines", "GET", "/v1/invoices/{invoice}/lines", "line_item", "list"),
         _O("list_invoice_payments", "GET", "/v1/invoice_payments", "invoice_payment", "list"),
         _O("create_invoice_item", "POST", "/v1/invoiceitems", "invoiceitem", found="metadata"),
         _O("retrieve_invoice_item", "GET", "/v1/invoiceitems/{invoiceitem}", "invoiceitem"),
         _O("update_invoice_item", "POST", "/v1/invoiceitems/{invoiceitem}", "invoiceitem", found="goal"),
-        _O("delete_invoice_item", "DELETE", "/v1/invoiceitems/{invoiceitem}", "invoiceitem", found="goal"),
+        _O("delete_invoice_item", "DELETE", "/v1/invoiceitems/{invoiceitem}", "invoiceitem",
+           found="goal", goal=("deleted",)),
         _O("list_invoice_items", "GET", "/v1/invoiceitems", "invoiceitem", "list"),
         _O("create_payment_intent", "POST", "/v1/payment_intents", "payment_intent", found="metadata"),
         _O("retrieve_payment_intent", "GET", "/v1/payment_intents/{payment_intent}", "payment_intent"),
@@ -115,19 +122,19 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("list_payment_intents", "GET", "/v1/payment_intents", "payment_intent", "list"),
         _O("search_payment_intents", "GET", "/v1/payment_intents/search", "payment_intent", "search"),
         _O("confirm_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/confirm",
-           "payment_intent", found="goal"),
+           "payment_intent", found="goal", goal=("succeeded", "requires_capture", "processing")),
         _O("capture_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/capture",
-           "payment_intent", found="goal"),
+           "payment_intent", found="goal", goal=("succeeded",)),
         _O("cancel_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/cancel",
-           "payment_intent", found="goal"),
+           "payment_intent", found="goal", goal=("canceled",)),
         _O("increment_payment_intent_authorization", "POST",
            "/v1/payment_intents/{payment_intent}/increment_authorization",
-           "payment_intent", found="goal"),
+           "payment_intent", found="goal", goal=("requires_capture",)),
         _O("verify_payment_intent_microdeposits", "POST", "/v1/payment_intents/{payment_intent}/verify_microdeposits",
-           "payment_intent", found="goal"),
+           "payment_intent", found="goal", goal=("processing", "succeeded")),
         _O("apply_payment_intent_customer_balance", "POST",
            "/v1/payment_intents/{payment_intent}/apply_customer_balance",
-           "payment_intent", found="goal"),
+           "payment_intent", found="goal", goal=("succeeded",)),
         _O("retrieve_charge", "GET", "/v1/charges/{charge}", "charge"),
         _O("update_charge", "POST", "/v1/charges/{charge}", "charge", found="goal"),
         _O("list_charges", "GET", "/v1/charges", "charge", "list"),

@@ -90,6 +90,8 @@ def _section(operation: Operation) -> str:
         "More": arguments,
         "Writes": FOUND_AGAIN[operation.found],
     }
+    if operation.goal:
+        rows["Goal"] = " or ".join(f"`{status}`" for status in operation.goal)
     facts = "\n".join(f"- **{name}:** {value}" for name, value in rows.items())
     details = f'<details markdown="1"><summary>Example</summary>\n\n```python\n{example}```\n\n</details>'
     return f"### {operation.name}\n\n{told}\n\n{facts}\n\n{details}\n"
