@@ -259,7 +259,8 @@ class PaymentSettling:
         if self.work.intent["status"] != "requires_action":
             return None
         intent = self.work.intent
-        instructions: Mapping[str, Any] = (intent["next_action"] or {}).get("display_bank_transfer_instructions") or {}
+        action: dict[str, dict[str, Any]] = intent["next_action"] or {}
+        instructions = action.get("display_bank_transfer_instructions") or {}
         remaining = format_amount(instructions.get("amount_remaining") or intent["amount"], intent["currency"])
         page = instructions.get("hosted_instructions_url")
         where = f", as {page} shows them" if page else ""

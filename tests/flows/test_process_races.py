@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,25 +9,8 @@ import pytest
 
 from prefect_stripe.client import RetryPolicy
 from prefect_stripe.flows.process import Step
+from tests.flows.races import at_once, endings
 from tests.flows.world import Run, World
-
-
-def at_once(*runs: Callable[[], Run]) -> list[Run]:
-    results: dict[int, Run] = {}
-
-    def go(number: int, run: Callable[[], Run]) -> None:
-        results[number] = run()
-
-    threads = [threading.Thread(target=go, args=(number, run)) for number, run in enumerate(runs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [results[number] for number in range(len(runs))]
-
-
-def endings(runs: list[Run]) -> list[str]:
-    return sorted(run.outcome.ending if run.outcome else type(run.error).__name__ for run in runs)
 
 
 def test_one_order_for_two_customers_at_once_is_invoiced_to_one(world: World) -> None:
