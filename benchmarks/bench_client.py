@@ -15,7 +15,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ Costs = Mapping[str, Mapping[int, Cost]]
 
 
 @contextlib.contextmanager
-def instant_server() -> Iterator[str]:
+def instant_server() -> Generator[str]:
     """Start the server in a process of its own, so that its CPU is not counted."""
     path = Path(__file__).with_name("instant_server.py")
     with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True) as process:

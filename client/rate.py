@@ -93,7 +93,7 @@ class RateLimits:
         return [*self._account, bucket]
 
 
-_ACCOUNTS: dict[tuple[str, float | None, float | None], RateLimits] = {}
+_ACCOUNTS: dict[tuple[str, float | None, float | None, float | None], RateLimits] = {}
 _ACCOUNTS_LOCK = threading.Lock()
 
 
@@ -111,7 +111,7 @@ def limits_of(
         endpoint_limit: Requests a second to one endpoint, or None for no limit of its own.
         search_limit: Searches a second, or None for no limit of their own.
     """
-    key = (account, limit, endpoint_limit)
+    key = (account, limit, endpoint_limit, search_limit)
     with _ACCOUNTS_LOCK:
         if key not in _ACCOUNTS:
             _ACCOUNTS[key] = RateLimits(limit, endpoint_limit, search_limit)
