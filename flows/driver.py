@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 from pydantic import ValidationError
 
@@ -72,6 +74,19 @@ def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story:
     return drive(process, do, story.note)
 
 
+def failed(message: str, error: Exception) -> State[Any]:
+    """Return the failed state that a flow ends in: its log says what is wrong, without a traceback through us.
+
+    Raises:
+        Exception: The error itself, where the run may be tried again: Prefect does so only with one that is raised.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is not None and run.run_count <= (run.empirical_policy.retries or 0):
+        raise error
+    return Failed(message=message, data=error)
+
+
 def run_order(
     kind: str, external_id: str, begin: Callable[[str], Process[Outcome]], credentials: StripeCredentials | None
 ) -> Any:
@@ -90,16 +105,16 @@ def run_order(
     try:
         credentials = credentials or StripeCredentials.from_environment()
     except (StripeError, ValidationError) as error:
-        return Failed(message=f"{external_id} failed: {error}", data=error)
+        return failed(f"{external_id} failed: {error}", error)
     story = Story(kind, external_id, credentials.stripe_account, live=credentials.mode == "live")
     try:
         outcome = drive_in_prefect(begin(credentials.account), credentials, story)
     except StripeError as error:
         story.publish(Outcome(external_id=external_id, ending="failed", reason=str(error)))
-        return Failed(message=f"{external_id} failed: {error}", data=error)
+        return failed(f"{external_id} failed: {error}", error)
     story.publish(outcome)
     logger().info(str(outcome))
     if not outcome.good:
-        return Failed(message=str(outcome), data=OrderError(outcome))
+        return failed(str(outcome), OrderError(outcome))
     name = {"done": "Completed", "found_done": "Completed"}.get(outcome.ending, outcome.ending.title().replace("_", ""))
     return Completed(name=name, message=str(outcome), data=outcome.model_dump(mode="json"))

@@ -1,28 +1,31 @@
-"""Orders from a CSV file, one row a line of an order: what is sound becomes an order, and what is not a reject.
+"""Orders from a CSV or Parquet file, one row a line of an order; what is not sound is a reject.
 
 The columns are the fields of `InvoiceOrder` and of `OrderLine` by their own names, except that the order's own
 description is called `memo`, and that a correction of a line stands in its row as `corrected_description`,
 `corrected_quantity` and `corrected_unit_amount`. Rows with the same `external_id` are the lines of one order; what is
 said of the whole order stands in the first of them, and may be repeated in the others.
 
-The file is UTF-8 with commas, as spreadsheets save it. A cell that is blank is not given, and spaces around a value do
-not count. Amounts are whole minor units.
+A CSV is UTF-8 with commas, as spreadsheets save it. A cell that is blank is not given, and spaces around a value do
+not count. Amounts are whole minor units. From a DataFrame such a file is made by `write_orders`.
 """
 
 from __future__ import annotations
 
-import csv
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from prefect_stripe.flows.order_rows import OrderFileError, Row, check_header, rows_of
 from prefect_stripe.flows.orders import InvoiceOrder, LineCorrection, OrderLine
+from prefect_stripe.flows.places import local_copy, name_of
 from prefect_stripe.money import CURRENCIES, exponent, format_amount
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORDER_COLUMNS: Final[Mapping[str, str]] = {
     "memo" if name == "description" else name: name
@@ -62,10 +65,6 @@ _NUMBERS: Final = {
 _AMOUNTS: Final = {"unit_amount", "total"}
 
 
-class OrderFileError(ValueError):
-    """A file of which not even the rows can be told apart with certainty. Nothing of it is used."""
-
-
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A row, or the rows of an order, that cannot be used.
@@ -96,30 +95,22 @@ class OrderFile:
     rejects: list[Reject] = field(default_factory=list[Reject])
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    number: int
-    cells: dict[str, str]
-    """The cells that are not blank, by column."""
-    problem: str | None = None
-
-
 class _Unsound(Exception):
     """What is wrong with an order."""
 
 
 def read_orders(path: str | Path) -> OrderFile:
-    """Read the orders of a CSV file. A bad row costs the order that it belongs to, and no other.
+    """Read the orders of a file. A bad row costs the order that it belongs to, and no other.
 
     Args:
-        path: The file.
+        path: The path or URL of a CSV or Parquet file (`….parquet`).
 
     Returns:
         The orders and the rejects. Rows that are wholly blank are neither.
 
     Raises:
         OSError: The file cannot be read.
-        OrderFileError: It is no CSV in UTF-8, or its header is not as it should be.
+        OrderFileError: It is no such file, or its header is not as it should be.
 
     Example:
         ```python
@@ -130,8 +121,14 @@ def read_orders(path: str | Path) -> OrderFile:
             print(reject.rows, reject.external_id, reject.reason)
         ```
     """
+    with local_copy(path) as copy:
+        return orders_in(copy, name_of(path))
+
+
+def orders_in(copy: Path, name: str) -> OrderFile:
+    """Read the orders of a local file, of which messages speak by the name it has elsewhere."""
     read = OrderFile()
-    for external_id, rows in _by_order(_rows(Path(path))):
+    for external_id, rows in _by_order(rows_of(copy, name, COLUMNS, NEEDED)):
         numbers = tuple(row.number for row in rows)
         try:
             order = _order(external_id, rows)
@@ -143,11 +140,68 @@ def read_orders(path: str | Path) -> OrderFile:
     return read
 
 
-def _by_order(rows: Iterable[_Row]) -> list[tuple[str, list[_Row]]]:
+def write_orders(orders: pd.DataFrame, path: str | Path) -> str:
+    """Write a frame of orders to a file for `invoice_batch`, which takes a place and not a frame: parameters are small.
+
+    Args:
+        orders: One row a line of an order, with the columns of an order file. Its index is left out. Numbers that
+            pandas made floats, as it does where some are missing, become whole again.
+        path: Where to: `….parquet`, or else a CSV.
+
+    Returns:
+        The path.
+
+    Raises:
+        OrderFileError: A column is not known or missing, or an amount is no whole number of minor units.
+
+    Example:
+        ```python
+        import pandas as pd
+
+        from prefect_stripe.flows.order_files import read_orders, write_orders
+
+        frame = pd.DataFrame(
+            {
+                "external_id": ["ORD-1", "ORD-2"],
+                "customer_email": ["jenny@example.com", "ann@example.com"],
+                "currency": "usd",
+                "description": "Consulting, hours",
+                "quantity": [3, None],
+                "unit_amount": [15000, 12000],
+            }
+        )
+        assert len(read_orders(write_orders(frame, "orders.parquet")).orders) == 2
+        ```
+    """
+    check_header("the frame", [str(column) for column in orders.columns], COLUMNS, NEEDED)
+    whole = {
+        column: _whole(orders[column])
+        for column in orders.columns
+        if _is_number(column) and orders[column].dtype == float
+    }
+    table = orders.assign(**whole)
+    if str(path).endswith(".parquet"):
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+    return str(path)
+
+
+def _whole(column: pd.Series[float]) -> pd.Series[int]:
+    broken = column[(column % 1 != 0) & column.notna()]
+    if len(broken):
+        raise OrderFileError(
+            f"{column.name} is {broken.iloc[0]} in {len(broken)} row(s), first at index {broken.index[0]}: amounts are "
+            "whole minor units (1250 for 12.50 USD), quantities whole pieces"
+        )
+    return column.astype("Int64")
+
+
+def _by_order(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     """Put the rows of each order together, in the order in which the file begins them."""
-    orders: list[tuple[str, list[_Row]]] = []
-    known: dict[str, list[_Row]] = {}
-    above: list[_Row] = []
+    orders: list[tuple[str, list[Row]]] = []
+    known: dict[str, list[Row]] = {}
+    above: list[Row] = []
     for row in rows:
         external_id = row.cells.get("external_id", "")
         is_nothing_but_a_line = not any(name in row.cells for name in ORDER_COLUMNS)
@@ -163,67 +217,10 @@ def _by_order(rows: Iterable[_Row]) -> list[tuple[str, list[_Row]]]:
     return orders
 
 
-# The file
-
-
-def _rows(path: Path) -> Iterator[_Row]:
-    """Tell the rows of a file apart, numbered as a spreadsheet numbers them."""
-    with path.open("rb") as file:
-        start = file.readline(10_000)
-    if start[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in start:
-        raise OrderFileError(f"{path.name} is not UTF-8 text: save it as 'CSV UTF-8'")
-    # What is not UTF-8 is carried along as it is, so that it costs only the row that it stands in.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        number, nothing = 1, list[str]()
-        try:
-            header = _header(path.name, next(reader, nothing))
-            for number, values in enumerate(reader, start=2):
-                if any(value.strip() for value in values):
-                    yield _row(number, header, values)
-        except csv.Error as error:
-            raise OrderFileError(
-                f"{path.name}: row {number + 1} (line {reader.line_num}) cannot be told from what follows it "
-                f"({error}): see that each quote is closed, and doubled inside a quoted value"
-            ) from error
-
-
-def _header(name: str, values: list[str]) -> list[str]:
-    header = [value.strip() for value in values]
-    if len(header) == 1 and (other := re.search(r"[;\t|]", header[0])):
-        raise OrderFileError(f"{name} separates its columns by {other[0]!r}: save it with commas")
-    if unknown := [column for column in header if column not in COLUMNS]:
-        raise OrderFileError(f"{name} has columns that are not known: {', '.join(map(_with_advice, unknown))}")
-    if twice := sorted({column for column in header if header.count(column) > 1}):
-        raise OrderFileError(f"{name} has a column twice: {', '.join(twice)}")
-    if missing := [" or ".join(group) for group in NEEDED if not set(group) & set(header)]:
-        raise OrderFileError(f"{name} lacks a column: {', '.join(missing)}")
-    return header
-
-
-def _with_advice(column: str) -> str:
-    close = difflib.get_close_matches(column.lower().replace(" ", "_"), COLUMNS, n=1)
-    return f"{_printable(column)!r}" + (f" (is {close[0]!r} meant?)" if close else "")
-
-
-def _row(number: int, header: list[str], values: list[str]) -> _Row:
-    cells = {column: value.strip() for column, value in zip(header, values, strict=False) if value.strip()}
-    problem = None
-    if len(values) != len(header):
-        problem = f"it has {len(values)} values, and the header names {len(header)} columns"
-    elif foreign := [column for column, value in cells.items() if _printable(value) != value]:
-        problem = f"{', '.join(foreign)} is not UTF-8: save the file as 'CSV UTF-8'"
-    return _Row(number, {column: _printable(value) for column, value in cells.items()}, problem)
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="surrogateescape").decode(errors="replace")
-
-
 # The orders
 
 
-def _order(external_id: str, rows: list[_Row]) -> InvoiceOrder:
+def _order(external_id: str, rows: list[Row]) -> InvoiceOrder:
     """Make an order of its rows.
 
     Raises:
@@ -248,7 +245,7 @@ def _order(external_id: str, rows: list[_Row]) -> InvoiceOrder:
         raise _Unsound("; ".join(dict.fromkeys(_in_words(detail, rows) for detail in error.errors()))) from error
 
 
-def _contradiction(first: _Row, row: _Row) -> str | None:
+def _contradiction(first: Row, row: Row) -> str | None:
     for column in ORDER_COLUMNS:
         here, there = row.cells.get(column), first.cells.get(column)
         if here is not None and here != there:
@@ -265,14 +262,14 @@ def _is_personal(column: str) -> bool:
     return column in {"customer_email", "customer_name"}
 
 
-def _badly_written(row: _Row, currency: str) -> Iterator[str]:
+def _badly_written(row: Row, currency: str) -> Iterator[str]:
     """Say which cells are not written as numbers and times are."""
     for column, value in row.cells.items():
         name = _field(column)
         if _is_number(column) and not re.fullmatch(r"-?[0-9]{1,15}", value):
             wanted = _minor_units(value, currency) if name in _AMOUNTS else "a whole number"
             yield f"row {row.number}: {column} is {value!r}: write {wanted}"
-        elif name == "due_date" and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", value):
+        elif name == "due_date" and not re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)", value):
             yield f"row {row.number}: {column} is {value!r}: write a time with its zone, such as 2026-12-31T23:59:00Z"
 
 
@@ -296,7 +293,7 @@ def _is_number(column: str) -> bool:
     return _field(column) in _NUMBERS[kind]
 
 
-def _given(rows: list[_Row]) -> dict[str, Any]:
+def _given(rows: list[Row]) -> dict[str, Any]:
     corrections = [
         {"line": number, **correction}
         for number, row in enumerate(rows, start=1)
@@ -306,7 +303,7 @@ def _given(rows: list[_Row]) -> dict[str, Any]:
     return {**_values(rows[0], ORDER_COLUMNS), "lines": lines, "corrections": corrections}
 
 
-def _values(row: _Row, columns: Mapping[str, str]) -> dict[str, Any]:
+def _values(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: int(value) if _is_number(column) else value
         for column, name in columns.items()
@@ -317,7 +314,7 @@ def _values(row: _Row, columns: Mapping[str, str]) -> dict[str, Any]:
 # What is wrong with them
 
 
-def _in_words(detail: Any, rows: list[_Row]) -> str:
+def _in_words(detail: Any, rows: list[Row]) -> str:
     """Say what pydantic found, by the row and the column that it is about."""
     where, column = _place(detail["loc"], rows)
     wrong = str(detail["msg"]).removeprefix("Value error, ")
@@ -334,7 +331,7 @@ def _in_words(detail: Any, rows: list[_Row]) -> str:
     return f"{where}{column}{shown}: {wrong[:1].lower()}{wrong[1:]}"
 
 
-def _place(loc: tuple[int | str, ...], rows: list[_Row]) -> tuple[str, str | None]:
+def _place(loc: tuple[int | str, ...], rows: list[Row]) -> tuple[str, str | None]:
     """Find the row and the column of a place in the order."""
     match loc:
         case ("lines", int(index), *rest):

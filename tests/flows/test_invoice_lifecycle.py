@@ -251,6 +251,17 @@ def test_a_run_that_crashed_goes_on_when_its_flow_is_tried_again(
     assert (money["customers"], money["invoices"], money["items"], money["charged"]) == (1, 1, 2, 1)
 
 
+def test_a_run_that_failed_at_stripe_is_tried_again_where_its_flow_says_so(
+    world: World, credentials: StripeCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(driver.stripe_step.__dict__, "retries", 0)
+    world.sandbox.faults.add("reset", "before", operation="finalize_invoice")
+    again = invoice_lifecycle.with_options(retries=2)
+    state = again(order_of(world), credentials, return_state=True)
+    assert (state.name, Told(state).flow_run.run_count) == ("Completed", 2)
+    assert (world.money["invoices"], world.money["charged"]) == (1, 1)
+
+
 @pytest.fixture
 def served(world: World, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The flow, served by a process of its own that has its key from the environment."""

@@ -67,10 +67,15 @@ class Told:
 
     @property
     def artifact(self) -> Artifact:
+        return self.artifact_of("table")
+
+    def artifact_of(self, kind: str) -> Artifact:
+        """The one artifact of a kind that the run left."""
         with get_client(sync_client=True) as client:
-            (artifact,) = client.read_artifacts(
+            artifacts = client.read_artifacts(
                 artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[self.run_id]))
             )
+        (artifact,) = [artifact for artifact in artifacts if artifact.type == kind]
         return artifact
 
     @property
@@ -89,13 +94,13 @@ class Told:
         return eventually(read, lambda seen: any(until in message for message in seen))
 
 
-def events(object_id: str, expected: int) -> Counter[str]:
-    """How often the server heard each event of an invoice or a payment."""
+def events(about: str, expected: int) -> Counter[str]:
+    """How often the server heard each event of an invoice or a payment, by its id, or of any resource by its own."""
     api = str(get_current_settings().api.url)
 
     def read() -> Counter[str]:
-        kind = "payment_intent" if object_id.startswith("pi_") else "invoice"
-        resource = {"resource": {"id": [f"stripe.{kind}.{object_id}"]}}
+        kind = "payment_intent" if about.startswith("pi_") else "invoice"
+        resource = {"resource": {"id": [about if "." in about else f"stripe.{kind}.{about}"]}}
         answer = httpx.post(f"{api}/events/filter", json={"filter": resource, "limit": 50})
         assert answer.status_code == 200, answer.text
         return Counter(event["event"] for event in answer.json()["events"])

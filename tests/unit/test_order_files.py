@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_stripe.flows import InvoiceOrder, LineCorrection, OrderLine
-from prefect_stripe.flows.order_files import COLUMNS, OrderFile, OrderFileError, read_orders
+from prefect_stripe.flows.order_files import COLUMNS, OrderFile, read_orders
+from prefect_stripe.flows.order_rows import OrderFileError
 
 HEADER = "external_id,customer_email,currency,description,quantity,unit_amount,total"
 GOOD = "ORD-1,jenny@example.com,usd,Hours,3,15000,45000"
