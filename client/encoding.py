@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, Final, cast
 from urllib.parse import quote, quote_plus
 
-from prefect_stripe.client.errors import ParameterError, masked
+from prefect_stripe.client.errors import ParameterError, has_secret
 
 MAX_DEPTH: Final = 20
 
@@ -64,7 +64,7 @@ def path_of(template: str, ids: Mapping[str, object]) -> str:
             raise ParameterError(f"{name} is {what}: write the object's id, such as 'in_1AbC'")
         if len(value) > 255 or value in {".", ".."} or not value.isprintable() or " " in value:
             raise ParameterError(f"{name} is {value[:60]!r}: that is not an id that Stripe could have made")
-        if masked(value) != value:
+        if has_secret(value):
             raise ParameterError(f"{name} is a secret, which must not stand in an address: write the object's id")
         escaped[name] = quote(value, safe="")
     return template.format_map(escaped)

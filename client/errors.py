@@ -40,6 +40,11 @@ def masked(text: str) -> str:
     return _SECRET_TEXT.sub(r"\1_…", text)
 
 
+def has_secret(text: str) -> bool:
+    """Say whether there is an API key or a client secret in a text."""
+    return _SECRET_TEXT.search(text) is not None
+
+
 class StripeError(Exception):
     """Any failure of a call to Stripe. Pickles, and never carries a key or a client secret.
 

@@ -15,7 +15,7 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
@@ -239,6 +239,20 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
 # --- Where to, and what came of it ------------------------------------------------------------------------------------
 
 
+class _NoBody:
+    # None would be an empty body to httpcore, and so a piece of its own to check and send.
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for nothing in self:
+            yield nothing
+
+
+_NO_BODY: Final = _NoBody()
+
+
 @dataclass(frozen=True, slots=True)
 class _Address:
     origin: httpcore.Origin
@@ -249,9 +263,9 @@ class _Address:
     by_socks: bool
 
     def request(self, request: WireRequest, config: ClientConfig) -> httpcore.Request:
-        headers = [(b"Host", self.host), *((k.encode(), v.encode()) for k, v in request.headers.items())]
+        headers: dict[bytes | str, bytes | str] = {"Host": self.host, **request.headers}
         if request.body is not None:
-            headers.append((b"Content-Length", b"%d" % len(request.body)))
+            headers["Content-Length"] = str(len(request.body))
         to = self.origin
         url = httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=self.prefix + request.target.encode())
         timeout = {
@@ -260,9 +274,8 @@ class _Address:
             "write": config.timeout,
             "pool": config.timeout,
         }
-        return httpcore.Request(
-            request.method.encode(), url, headers=headers, content=request.body, extensions={"timeout": timeout}
-        )
+        body = _NO_BODY if request.body is None else request.body
+        return httpcore.Request(request.method, url, headers=headers, content=body, extensions={"timeout": timeout})
 
 
 def _address(api_base: str) -> _Address:
