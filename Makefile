@@ -34,6 +34,11 @@ test: $(INSTALLED) ## Run the tests
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: chaos
+chaos: $(INSTALLED) ## Break the lifecycles at every exchange, in every manner (CHAOS_ARGS="--seed 7 --schedules 3000")
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
 .PHONY: test-stripe
 test-stripe: $(INSTALLED) ## Run the contract tests against Stripe's test mode (STRIPE_API_KEY=sk_test_…)
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \

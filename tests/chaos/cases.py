@@ -1,0 +1,139 @@
+"""One case of the matrix: a path, one of its exchanges, what goes wrong there, and how it is got over."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.chaos.ground import LIFECYCLES, Ground
+from tests.chaos.kills import Nursery, await_exchange
+from tests.chaos.recoveries import KILL_RECOVERIES, RECOVERIES, tolerated
+from tests.chaos.troubles import KILLS, TROUBLES
+from tests.flows.world import AnyOrder, Run
+
+SEPARATOR: Final = " | "
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case; as text, what `--case` takes."""
+
+    lifecycle: str
+    path: str
+    place: int
+    trouble: str
+    recovery: str
+
+    def __str__(self) -> str:
+        return SEPARATOR.join([self.lifecycle, self.path, str(self.place), self.trouble, self.recovery])
+
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        """Read a case as it is written.
+
+        Raises:
+            ValueError: There is none like it.
+        """
+        parts = [part.strip() for part in text.split("|")]
+        if len(parts) != 5 or not parts[2].isdecimal():
+            raise ValueError(f"a case is written 'lifecycle | path | exchange | trouble | recovery', not {text!r}")
+        case = cls(parts[0], parts[1], int(parts[2]), parts[3], parts[4])
+        if case.path not in LIFECYCLES.get(case.lifecycle, {}) or (case.trouble, case.recovery) not in COMBINATIONS:
+            raise ValueError(f"there is no case {text!r}")
+        return case
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case.
+
+    Attributes:
+        case: The case.
+        operation: What the exchange that was hit asked for.
+        problems: What did not hold.
+        runs: How many more runs it took than the recovery itself.
+        again: What was done once more than once, and is named as such.
+    """
+
+    case: Case
+    operation: str
+    problems: tuple[str, ...] = ()
+    runs: int = 0
+    again: tuple[str, ...] = ()
+
+
+COMBINATIONS: Final = (
+    *((trouble, recovery) for trouble in TROUBLES for recovery in RECOVERIES),
+    *((kill, recovery) for kill in KILLS for recovery in KILL_RECOVERIES),
+)
+"""Each trouble with each way to get over it."""
+
+
+def cases_at(lifecycle: str, path: str, place: int) -> Iterator[Case]:
+    """Every case of one exchange."""
+    for trouble, recovery in COMBINATIONS:
+        yield Case(lifecycle, path, place, trouble, recovery)
+
+
+def try_out(case: Case, ground: Ground, nursery: Nursery) -> Result:
+    """Go the path, have it disturbed and recovered, and judge; then run it again, which must change nothing."""
+    operation = ground.operations[case.place - 1]
+    try:
+        return _try_out(case, ground, nursery, operation)
+    except Exception:  # noqa: BLE001 - a case that breaks the machinery is one that did not hold
+        return Result(case, operation, (traceback.format_exc(limit=-4),))
+
+
+def _try_out(case: Case, ground: Ground, nursery: Nursery, operation: str) -> Result:
+    order, later = ground.begin(), RECOVERIES[case.recovery].later
+    number = ground.number(case.place)
+    if case.trouble in KILLS:
+        run = _killed(case, ground, nursery, order, number)
+    else:
+        trouble = TROUBLES[case.trouble]
+        trouble.plan(ground.sandbox.faults, number)
+        run = RECOVERIES[case.recovery].run(ground, order, case.place, trouble.slow)
+    ground.rest()
+    met = any(one.fault and one.number == number for one in ground.sandbox.ledger.exchanges)
+    runs = 0
+    if run.error is not None:
+        run, runs = ground.settle(order)
+    if run.outcome is None:
+        return Result(case, operation, (f"it does not come to an end: {run.error!r}",), runs)
+    allowed = tolerated(operation, case.trouble, later=later)
+    problems = ground.judge(run.ending, allowed, later=later)
+    if problems and run.reason:
+        problems.append(f"it said: {run.reason}")
+    again = tuple(kind for kind in allowed if ground.world.money.get(kind, 0) > ground.path.money.get(kind, 0))
+    if not met:
+        problems.append("the exchange was never hit")
+    problems += changed_by_another_run(ground, order, ground.path.again or run.ending)
+    return Result(case, operation, tuple(problems), runs, again)
+
+
+def changed_by_another_run(ground: Ground, order: AnyOrder, ending: str) -> list[str]:
+    """Run it once more, undisturbed, and say what that changed."""
+    effects = ground.world.effects
+    run = ground.go(order)
+    if run.outcome is None:
+        return [f"another run failed: {run.error!r}"]
+    more = [effect.kind for effect in ground.sandbox.ledger.effects[effects:]]
+    problems = [f"another run did more: {', '.join(more)}"] if more else []
+    if run.ending.replace("found_done", "done") != ending.replace("found_done", "done"):
+        problems.append(f"another run ended {run.ending}, and this one {ending}")
+    return problems
+
+
+def _killed(case: Case, ground: Ground, nursery: Nursery, order: AnyOrder, number: int) -> Run:
+    kill = KILLS[case.trouble]
+    kill.plan(ground.sandbox.faults, number)
+    worker = nursery.start(order, ground.sandbox)
+    await_exchange(ground.sandbox, number, recorded=kill.kind == "hang")
+    code = nursery.kill(worker)
+    assert code == -9, f"the worker was not killed, but ended with {code}"
+    if RECOVERIES[case.recovery].later:
+        ground.rest()
+        ground.pass_a_day()
+    return ground.go(order)
