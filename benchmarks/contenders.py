@@ -1,7 +1,7 @@
 """Everybody's way to retrieve one invoice and to list 10,000: our client, the official SDK, and transports without any.
 
-A bare transport sends the same request and decodes the answer, and does nothing else: what it costs is the floor for
-everything that is built on it.
+A bare transport makes the same request from the same headers for each call, with the same timeouts, reads all of the
+answer and decodes it, and does nothing else: what it costs is the floor for everything that is built on it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
 }
+TIMEOUT: Final = httpx.Timeout(80, connect=10)
 MANY: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 OURS: Final = "prefect-stripe"
@@ -48,7 +49,7 @@ def sync_calls(base: str) -> dict[str, SyncCall]:
     """Each contender's way to retrieve one invoice."""
     ours = StripeClient(ClientConfig(api_key=KEY, api_base=base))
     sdk = stripe.StripeClient(KEY, base_addresses={"api": base})
-    client = httpx.Client(limits=MANY, headers=HEADERS)
+    client = httpx.Client(limits=MANY, timeout=TIMEOUT, headers=HEADERS)
     return {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
         SDK: lambda: sdk.v1.invoices.retrieve("in_1"),
@@ -69,12 +70,12 @@ def async_calls(base: str, stack: AsyncExitStack) -> dict[str, AsyncCall]:
         SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
         FLOOR: _async_httpcore(base, Network(None)),
         "httpcore connection over anyio": _async_httpcore(base, None),
-        "httpx": _async_httpx(base, httpx.AsyncClient(limits=MANY, headers=HEADERS)),
+        "httpx": _async_httpx(base, httpx.AsyncClient(limits=MANY, timeout=TIMEOUT, headers=HEADERS)),
     }
     if find_spec("httpx_aiohttp"):
-        client = httpx.AsyncClient(transport=import_module("httpx_aiohttp").AiohttpTransport(limits=MANY))
+        transport = import_module("httpx_aiohttp").AiohttpTransport(limits=MANY)
+        client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, headers=HEADERS)
         stack.push_async_callback(client.aclose)
-        client.headers.update(HEADERS)
         calls["httpx-aiohttp"] = _async_httpx(base, client)
     if find_spec("aiohttp"):
         calls["aiohttp"] = _aiohttp(base, stack)
@@ -85,7 +86,7 @@ def listings(base: str) -> dict[str, Callable[[], int]]:
     """Each contender's way to list 10,000 invoices; each returns how many it has seen."""
     ours = StripeClient(ClientConfig(api_key=KEY, api_base=base))
     sdk = stripe.StripeClient(KEY, base_addresses={"api": base})
-    client = httpx.Client(headers=HEADERS)
+    client = httpx.Client(timeout=TIMEOUT, headers=HEADERS)
 
     def bare() -> int:
         count, after = 0, ""
@@ -106,12 +107,17 @@ def listings(base: str) -> dict[str, Callable[[], int]]:
 # --- Bare transports --------------------------------------------------------------------------------------------------
 
 
-def _request(base: str) -> tuple[httpcore.Origin, httpcore.Request]:
+def _request(base: str) -> tuple[httpcore.Origin, Callable[[], httpcore.Request]]:
     parts = urlsplit(base)
     host, port = (parts.hostname or "").encode(), parts.port or 80
-    url = httpcore.URL(scheme=b"http", host=host, port=port, target=PATH.encode())
     headers: list[tuple[bytes | str, bytes | str]] = [("Host", parts.netloc), *HEADERS.items()]
-    return httpcore.Origin(b"http", host, port), httpcore.Request("GET", url, headers=headers)
+    timeout = {"connect": TIMEOUT.connect, "read": TIMEOUT.read, "write": TIMEOUT.write, "pool": TIMEOUT.pool}
+
+    def make() -> httpcore.Request:
+        url = httpcore.URL(scheme=b"http", host=host, port=port, target=PATH.encode())
+        return httpcore.Request("GET", url, headers=headers, extensions={"timeout": timeout})
+
+    return httpcore.Origin(b"http", host, port), make
 
 
 def _httpcore(base: str) -> SyncCall:
@@ -120,7 +126,7 @@ def _httpcore(base: str) -> SyncCall:
 
     def call() -> Any:
         connection = _taken(idle) or httpcore.HTTPConnection(origin)
-        response = connection.handle_request(request)
+        response = connection.handle_request(request())
         body = response.read()
         response.close()
         idle.append(connection)
@@ -135,7 +141,7 @@ def _async_httpcore(base: str, network: httpcore.AsyncNetworkBackend | None) -> 
 
     async def call() -> Any:
         connection = _taken(idle) or httpcore.AsyncHTTPConnection(origin, network_backend=network)
-        response = await connection.handle_async_request(request)
+        response = await connection.handle_async_request(request())
         body = await response.aread()
         await response.aclose()
         idle.append(connection)
@@ -148,7 +154,7 @@ def _http_client(base: str) -> SyncCall:
     idle: list[http.client.HTTPConnection] = []
 
     def call() -> Any:
-        connection = _taken(idle) or http.client.HTTPConnection(urlsplit(base).netloc)
+        connection = _taken(idle) or http.client.HTTPConnection(urlsplit(base).netloc, timeout=80)
         connection.request("GET", PATH, headers=HEADERS)
         body = connection.getresponse().read()
         idle.append(connection)
@@ -166,7 +172,8 @@ def _async_httpx(base: str, client: httpx.AsyncClient) -> AsyncCall:
 
 def _aiohttp(base: str, stack: AsyncExitStack) -> AsyncCall:
     aiohttp = import_module("aiohttp")
-    session = aiohttp.ClientSession(headers=HEADERS, connector=aiohttp.TCPConnector(limit=100))
+    connector, timeout = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(80)
+    session = aiohttp.ClientSession(headers=HEADERS, connector=connector, timeout=timeout)
     stack.push_async_callback(session.close)
 
     async def call() -> Any:

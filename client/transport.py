@@ -263,9 +263,9 @@ class _Address:
     by_socks: bool
 
     def request(self, request: WireRequest, config: ClientConfig) -> httpcore.Request:
-        headers: dict[bytes | str, bytes | str] = {"Host": self.host, **request.headers}
+        headers: list[tuple[bytes | str, bytes | str]] = [("Host", self.host), *request.headers.items()]
         if request.body is not None:
-            headers["Content-Length"] = str(len(request.body))
+            headers.append(("Content-Length", str(len(request.body))))
         to = self.origin
         url = httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=self.prefix + request.target.encode())
         timeout = {
