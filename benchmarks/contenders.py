@@ -7,7 +7,7 @@ answer and decodes it, and does nothing else: what it costs is the floor for eve
 from __future__ import annotations
 
 import http.client
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ import stripe
 
 from prefect_stripe.client import API_VERSION, AsyncStripeClient, ClientConfig, StripeClient
 from prefect_stripe.client.exchange import USER_AGENT
-from prefect_stripe.client.streams import Network
+from prefect_stripe.client.streams import Stream, connected
 
 KEY: Final = "sk_test_benchmark"
 PATH: Final = "/v1/invoices/in_1"
@@ -68,7 +68,7 @@ def async_calls(base: str, stack: AsyncExitStack) -> dict[str, AsyncCall]:
     calls: dict[str, AsyncCall] = {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
         SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
-        FLOOR: _async_httpcore(base, Network(None)),
+        FLOOR: _async_httpcore(base, _OurStreams()),
         "httpcore connection over anyio": _async_httpcore(base, None),
         "httpx": _async_httpx(base, httpx.AsyncClient(limits=MANY, timeout=TIMEOUT, headers=HEADERS)),
     }
@@ -133,6 +133,18 @@ def _httpcore(base: str) -> SyncCall:
         return orjson.loads(body)
 
     return call
+
+
+class _OurStreams(httpcore.AsyncNetworkBackend):
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> Stream:
+        return await connected(host, port, None, timeout or 0)
 
 
 def _async_httpcore(base: str, network: httpcore.AsyncNetworkBackend | None) -> AsyncCall:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
 from typing import Any
 
 import httpcore
@@ -38,47 +37,26 @@ class Stream(httpcore.AsyncNetworkStream):
         # The transport lets go of its socket in the loop's next turn, and there may be none after this.
         await asyncio.sleep(0)
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
-    ) -> Stream:
-        """Make sure that the connection is one with TLS, as it was from the start."""
-        if self._writer.get_extra_info("ssl_object") is None:
-            raise httpcore.ConnectError("the connection has no TLS")
-        return self
-
     def get_extra_info(self, info: str) -> Any:
         """Say whether an idle connection is one no longer: then there is something to read, its end."""
         return (info == "is_readable" and (self._reader.at_eof() or self._writer.is_closing())) or None
 
 
-class Network(httpcore.AsyncNetworkBackend):
-    """Makes connections, with TLS from the start where there is a context for it.
+async def connected(host: str, port: int, tls: ssl.SSLContext | None, seconds: float) -> Stream:
+    """Connect, trying a host's addresses side by side where the event loop can.
 
     Args:
-        tls: The context, or None for plain connections.
+        host: Whom to connect to; with TLS also the name that its certificate must have.
+        port: Its port.
+        tls: The context, or None for a plain connection.
+        seconds: How long it may take.
     """
-
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> Stream:
-        """Connect, trying a host's addresses side by side where the event loop can."""
-        side_by_side = isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
-        options: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if side_by_side else {}
-        try:
-            async with asyncio.timeout(timeout):
-                return Stream(*await asyncio.open_connection(host, port, ssl=self._tls, **options))
-        except TimeoutError:
-            raise httpcore.ConnectTimeout from None
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from None
+    side_by_side = isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
+    options: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if side_by_side else {}
+    try:
+        async with asyncio.timeout(seconds):
+            return Stream(*await asyncio.open_connection(host, port, ssl=tls, **options))
+    except TimeoutError:
+        raise httpcore.ConnectTimeout from None
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from None

@@ -27,7 +27,7 @@ import httpx
 
 from prefect_stripe.client.config import ClientConfig, is_loopback
 from prefect_stripe.client.exchange import Answer, NoAnswer, WireRequest
-from prefect_stripe.client.streams import Network
+from prefect_stripe.client.streams import connected
 
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
@@ -41,8 +41,9 @@ _FAILURES: Final = (
     zlib.error,
 )
 
-SyncLane = httpcore.HTTPConnection | httpcore.ConnectionPool
-AsyncLane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+# Not httpcore's HTTPConnection, which would look for each request whether it has to connect first, under a lock.
+SyncLane = httpcore.HTTP11Connection | httpcore.ConnectionPool
+AsyncLane = httpcore.AsyncHTTP11Connection | httpcore.AsyncConnectionPool
 Lane = TypeVar("Lane", SyncLane, AsyncLane)
 
 
@@ -60,19 +61,22 @@ class Pool:
             lane, over = self._idle.take()
             if over is not None:
                 over.close()
-            lane = lane or self._new_lane()
             try:
+                lane = lane or self._new_lane(config.connect_timeout)
                 return self._answer(lane, request, config)
             except _FAILURES as error:
                 return _no_answer(error, config)
             finally:
-                if (over := self._idle.give_back(lane)) is not None:
+                if lane is not None and (over := self._idle.give_back(lane)) is not None:
                     over.close()
 
-    def _new_lane(self) -> SyncLane:
+    def _new_lane(self, seconds: float) -> SyncLane:
         to = self._address
         if to.proxy is None:
-            return httpcore.HTTPConnection(to.origin, to.tls, keepalive_expiry=IDLE_SECONDS)
+            stream = httpcore.SyncBackend().connect_tcp(to.name, to.origin.port, seconds)
+            if to.tls is not None:
+                stream = stream.start_tls(to.tls, to.name, seconds)
+            return httpcore.HTTP11Connection(to.origin, stream, IDLE_SECONDS)
         kind = httpcore.SOCKSProxy if to.by_socks else httpcore.HTTPProxy
         return kind(**to.proxy)
 
@@ -105,23 +109,21 @@ class AsyncPool:
             lane, over = self._idle.take()
             if over is not None:
                 await over.aclose()
-            lane = lane or self._new_lane()
             try:
                 async with asyncio.timeout(config.connect_timeout + config.timeout):
+                    lane = lane or await self._new_lane(config.connect_timeout)
                     return await self._answer(lane, request, config)
             except _FAILURES as error:
                 return _no_answer(error, config)
             finally:
-                if (over := self._idle.give_back(lane)) is not None:
+                if lane is not None and (over := self._idle.give_back(lane)) is not None:
                     await over.aclose()
 
-    def _new_lane(self) -> AsyncLane:
+    async def _new_lane(self, seconds: float) -> AsyncLane:
         to = self._address
         if to.proxy is None:
-            network = Network(to.tls)
-            return httpcore.AsyncHTTPConnection(
-                to.origin, to.tls, keepalive_expiry=IDLE_SECONDS, network_backend=network
-            )
+            stream = await connected(to.name, to.origin.port, to.tls, seconds)
+            return httpcore.AsyncHTTP11Connection(to.origin, stream, IDLE_SECONDS)
         kind = httpcore.AsyncSOCKSProxy if to.by_socks else httpcore.AsyncHTTPProxy
         return kind(**to.proxy)
 
@@ -152,7 +154,7 @@ class _Idle(Generic[Lane]):
                 return None, None
             _, lane = self._lanes.pop()
         # A proxy looks after its connection itself.
-        if isinstance(lane, httpcore.HTTPConnection | httpcore.AsyncHTTPConnection) and (
+        if isinstance(lane, httpcore.HTTP11Connection | httpcore.AsyncHTTP11Connection) and (
             lane.is_closed() or lane.has_expired()
         ):
             return None, lane
@@ -258,6 +260,7 @@ class _Address:
     origin: httpcore.Origin
     host: bytes
     prefix: bytes
+    name: str
     tls: ssl.SSLContext | None
     proxy: Mapping[str, Any] | None
     by_socks: bool
@@ -297,6 +300,7 @@ def _address(api_base: str) -> _Address:
         httpcore.Origin(parts.scheme.encode(), host, port),
         parts.netloc.encode("idna"),
         quote(parts.path.rstrip("/"), safe="/%").encode(),
+        host.decode(),
         tls,
         options,
         proxy is not None and proxy.url.scheme.startswith("socks"),
@@ -306,7 +310,9 @@ def _address(api_base: str) -> _Address:
 @cache
 def _ssl_context() -> ssl.SSLContext:
     # Making one costs 45 ms of CPU, so all connections of a process share it.
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _proxy(api_base: str) -> httpx.Proxy | None:

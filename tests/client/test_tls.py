@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import threading
 from collections.abc import Iterator
@@ -10,14 +9,12 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import httpcore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from prefect_stripe.client import APIConnectionError, RetryPolicy, transport
-from prefect_stripe.client.streams import Network
 from tests.client.server import CUSTOMER, Caller, Server
 
 
@@ -94,17 +91,6 @@ def test_a_certificate_of_another_name_gets_no_key(
     with pytest.raises(APIConnectionError, match=r"(?i)hostname mismatch"):
         call("retrieve_customer", "cus_1")
     assert server.seen == []
-
-
-def test_a_connection_without_tls_is_never_passed_off_as_one_with_it() -> None:
-    async def upgraded() -> None:
-        async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as plain:
-            stream = await Network(None).connect_tcp(*plain.sockets[0].getsockname())
-            with pytest.raises(httpcore.ConnectError, match="no TLS"):
-                await stream.start_tls(ssl.create_default_context())
-            await stream.aclose()
-
-    asyncio.run(upgraded())
 
 
 def test_plain_http_where_tls_was_wanted_gets_no_key(call: Caller) -> None:
