@@ -9,6 +9,7 @@ their numbers there as well: run again, on any day and from any machine, it find
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import signal
 import sys
@@ -16,7 +17,9 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 from rich.box import SIMPLE_HEAD
@@ -146,57 +149,85 @@ def _tell_prefect_everything() -> None:
 def show(path: Path, sandbox: Sandbox | None) -> bool:
     """Run the file twice, and say whether all is as it should be."""
     from prefect_stripe.blocks import StripeCredentials
-    from prefect_stripe.flows.order_files import OrderFileError, read_orders
+    from prefect_stripe.flows.order_files import read_orders
+    from prefect_stripe.flows.order_rows import OrderFileError
 
     if sandbox:
         credentials = StripeCredentials(api_key=SecretStr(sandbox.api_key), api_base=sandbox.url)
     else:
         credentials = StripeCredentials.from_environment()
 
-    def count() -> Counts:
-        return count_in_ledger(sandbox) if sandbox else count_at_stripe(credentials, outcomes)
-
     try:
         file = read_orders(path)
     except OrderFileError as error:
         console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         return False
-    outcomes = _invoice(file.orders, credentials, "first pass ")
-    print_orders(file, outcomes)
-    print_totals(outcomes)
-    before = count()
-    again = _invoice(file.orders, credentials, "second pass")
-    same = print_passes(before, count(), outcomes, again)
-    return same and not any(outcome.ending == "failed" for outcome in (*outcomes, *again))
+
+    def count() -> Counts:
+        return count_in_ledger(sandbox) if sandbox else count_at_stripe(credentials, first)
+
+    with TemporaryDirectory() as folder:
+        first = _invoice(path, file, credentials, "first pass ", Path(folder, "first"))
+        print_orders(file, first)
+        print_totals(first)
+        before = count()
+        second = _invoice(path, file, credentials, "second pass", Path(folder, "second"))
+    same = print_passes(before, count(), first, second)
+    complete = len(first) == len(second) == len(file.orders) + len(file.rejects)
+    return same and complete and not any(outcome.ending == "failed" for outcome in (*first, *second))
 
 
-def _invoice(orders: list[InvoiceOrder], credentials: StripeCredentials, title: str) -> list[InvoiceOutcome]:
-    """Put each order through the flow."""
+def _invoice(
+    path: Path, file: OrderFile, credentials: StripeCredentials, title: str, folder: Path
+) -> list[InvoiceOutcome]:
+    """Put the file through the flow, and read what became of each order; the bar shows what is written down by then."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+    from prefect_stripe.flows import BatchError, invoice_batch
+
+    folder.mkdir()
+    outcomes, rejects = folder / "outcomes.csv", folder / "rejects.csv"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # With heartbeats each run waits at its end, for up to a second, for the thread that sends them.
+    # With heartbeats a run waits at its end, for up to a second, for the thread that sends them.
     no_heartbeats = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    ended = Event()
     with no_heartbeats, Progress(*columns, console=console) as progress:
-        bar = progress.add_task(title, total=len(orders))
-        outcomes: list[InvoiceOutcome] = []
-        for order in orders:
-            progress.update(bar, description=f"{title} {order.external_id}")
-            outcomes.append(_outcome_of(order, credentials))
-            progress.advance(bar)
-        progress.update(bar, description=title)
-    return outcomes
+        bar = progress.add_task(title, total=len(file.orders) + len(file.rejects))
+
+        def follow() -> None:
+            while not ended.wait(0.1):
+                progress.update(bar, completed=len(_read(outcomes)))
+
+        follower = Thread(target=follow)
+        follower.start()
+        try:
+            state: Any = invoice_batch(
+                str(path),
+                credentials,
+                outcomes_file=str(outcomes),
+                rejects_file=str(rejects),
+                chunk_size=3,
+                return_state=True,
+            )
+        finally:
+            ended.set()
+            follower.join()
+        error = state.result(raise_on_failure=False)
+        if isinstance(error, Exception) and not isinstance(error, BatchError):
+            raise error
+        read = _read(outcomes)
+        progress.update(bar, completed=len(read))
+    return read
 
 
-def _outcome_of(order: InvoiceOrder, credentials: StripeCredentials) -> InvoiceOutcome:
-    from prefect_stripe.flows import InvoiceOutcome, OrderError, invoice_lifecycle
+def _read(path: Path) -> list[InvoiceOutcome]:
+    from prefect_stripe.flows import InvoiceOutcome
 
-    result: Any = invoice_lifecycle(order, credentials, return_state=True).result(raise_on_failure=False)
-    if isinstance(result, OrderError) and isinstance(result.outcome, InvoiceOutcome):
-        return result.outcome
-    if isinstance(result, Exception):
-        return InvoiceOutcome(external_id=order.external_id, ending="failed", reason=str(result))
-    return InvoiceOutcome.model_validate(result)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+    return [InvoiceOutcome.model_validate_strings({"external_id": "", **row}) for row in rows if row.get("ending")]
 
 
 # What came of them
@@ -216,9 +247,11 @@ def print_orders(file: OrderFile, outcomes: list[InvoiceOutcome]) -> None:
     table.add_column("total", justify="right")
     table.add_column("state")
     table.add_column("why", overflow="fold")
+    ended = {outcome.external_id: outcome for outcome in outcomes}
     lines = {
-        file.rows[order.external_id][0]: _cells(order, outcome)
-        for order, outcome in zip(file.orders, outcomes, strict=True)
+        file.rows[order.external_id][0]: _cells(order, ended[order.external_id])
+        for order in file.orders
+        if order.external_id in ended
     }
     for reject in file.rejects:
         lines[reject.rows[0]] = (reject.external_id, "", "", "", "[red]rejected[/]", escape(reject.reason))

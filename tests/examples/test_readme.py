@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,11 +32,12 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
-def environment(stripe_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A sandbox that the environment names, as a key from the Dashboard would be."""
+def environment(stripe_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox that the environment names, as a key from the Dashboard would be; and a folder that holds the examples."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.setenv("STRIPE_API_KEY", stripe_sandbox.api_key)
     monkeypatch.setenv("STRIPE_API_BASE", stripe_sandbox.url)
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     return stripe_sandbox
 
 
