@@ -98,7 +98,10 @@ def test_links_lead_to_a_page_and_a_heading(name: str) -> None:
 
 @pytest.mark.server
 @pytest.mark.parametrize("page", EXAMPLES)
-def test_the_code_in_a_page_runs(page: str, stripe_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_in_a_page_runs(
+    page: str, stripe_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STRIPE_API_KEY", stripe_sandbox.api_key)
     monkeypatch.setenv("STRIPE_API_BASE", stripe_sandbox.url)
     names: dict[str, Any] = {"__name__": f"example_in_{page.removesuffix('.md')}"}

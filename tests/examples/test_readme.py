@@ -33,7 +33,7 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 @pytest.fixture
 def environment(stripe_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A sandbox that the environment names, as a key from the Dashboard would be; and a folder that holds the examples."""
+    """A sandbox that the environment names, as a key from the Dashboard would be; and a folder with the examples."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.setenv("STRIPE_API_KEY", stripe_sandbox.api_key)
     monkeypatch.setenv("STRIPE_API_BASE", stripe_sandbox.url)
