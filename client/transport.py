@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -44,6 +45,7 @@ _FAILURES: Final = (
 # Not httpcore's HTTPConnection, which would look for each request whether it has to connect first, under a lock.
 SyncLane = httpcore.HTTP11Connection | httpcore.ConnectionPool
 AsyncLane = httpcore.AsyncHTTP11Connection | httpcore.AsyncConnectionPool
+_PROXIES: Final = (httpcore.ConnectionPool, httpcore.AsyncConnectionPool)
 Lane = TypeVar("Lane", SyncLane, AsyncLane)
 
 
@@ -53,22 +55,31 @@ class Pool:
     def __init__(self, api_base: str) -> None:
         self._address = _address(api_base)
         self._idle: _Idle[SyncLane] = _Idle()
-        self._turns = threading.Semaphore(MAX_LANES)
+        # A semaphore in C, which threading's is not.
+        self._turns: SimpleQueue[None] = SimpleQueue()
+        for _ in range(MAX_LANES):
+            self._turns.put(None)
 
     def send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
         """Send a request, once, and wait for its answer."""
-        with self._turns:
-            lane, over = self._idle.take()
-            if over is not None:
+        self._turns.get()
+        try:
+            return self._send(request, config)
+        finally:
+            self._turns.put(None)
+
+    def _send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
+        lane, over = self._idle.take()
+        if over is not None:
+            over.close()
+        try:
+            lane = lane or self._new_lane(config.connect_timeout)
+            return self._answer(lane, request, config)
+        except _FAILURES as error:
+            return _no_answer(error, config)
+        finally:
+            if lane is not None and (over := self._idle.give_back(lane)) is not None:
                 over.close()
-            try:
-                lane = lane or self._new_lane(config.connect_timeout)
-                return self._answer(lane, request, config)
-            except _FAILURES as error:
-                return _no_answer(error, config)
-            finally:
-                if lane is not None and (over := self._idle.give_back(lane)) is not None:
-                    over.close()
 
     def _new_lane(self, seconds: float) -> SyncLane:
         to = self._address
@@ -154,11 +165,9 @@ class _Idle(Generic[Lane]):
                 return None, None
             _, lane = self._lanes.pop()
         # A proxy looks after its connection itself.
-        if isinstance(lane, httpcore.HTTP11Connection | httpcore.AsyncHTTP11Connection) and (
-            lane.is_closed() or lane.has_expired()
-        ):
-            return None, lane
-        return lane, None
+        if isinstance(lane, _PROXIES) or not (lane.is_closed() or lane.has_expired()):
+            return lane, None
+        return None, lane
 
     def give_back(self, lane: Lane) -> Lane | None:
         """Keep a lane for later; return one to be closed: this one, or one that has been idle for too long."""
@@ -180,7 +189,7 @@ class _Idle(Generic[Lane]):
 
 def _at_rest(lane: SyncLane | AsyncLane) -> bool:
     # Whoever is interrupted twice, or between two steps, leaves an answer behind that is nobody's: not for the next.
-    if isinstance(lane, httpcore.ConnectionPool | httpcore.AsyncConnectionPool):
+    if isinstance(lane, _PROXIES):
         return all(connection.is_idle() for connection in lane.connections)
     return lane.is_idle()
 
