@@ -60,6 +60,11 @@ docs: $(INSTALLED) ## Build the documentation into site/; a link that leads nowh
 bench: $(INSTALLED) ## Measure what a call costs
 	@for file in benchmarks/bench_*.py; do $(WITHOUT_SETTINGS) $(BIN)/python "$$file" || exit; done
 
+.PHONY: scale
+scale: $(INSTALLED) ## Run ten thousand orders as a batch, under faults, its process killed twice (SCALE_ARGS="--orders 1000")
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python benchmarks/batch_at_scale.py $(SCALE_ARGS)
+
 .PHONY: constraints
 constraints: $(INSTALLED) ## Write down the versions that are installed, after an upgrade in .venv
 	$(BIN)/python -m pip freeze --all --exclude-editable --exclude setuptools > constraints.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
+from zlib import crc32
 
 Kind: TypeAlias = Literal[
     "reset", "close", "hang", "error", "html", "rate_limit", "lock_timeout", "truncate", "drip", "delay"
@@ -31,6 +32,7 @@ class Fault:
         times: How often; None means always.
         status: Status of an `error` (500 unless given) or an `html` (502 unless given).
         reason: What a limiter's 429 gives as its reason, if anything.
+        share: How many of the matching exchanges are hit, as a part of 1: always the same ones, by their number.
         seconds: How long a `hang`, `drip` or `delay` takes.
     """
 
@@ -42,6 +44,7 @@ class Fault:
     times: int | None = 1
     status: int = 0
     reason: str | None = None
+    share: float = 1.0
     seconds: float = 30.0
 
     def __post_init__(self) -> None:
@@ -51,6 +54,10 @@ class Fault:
             raise ValueError(f"no such fault: {self.kind} {self.when}")
         if (self.kind in ONLY_BEFORE and self.when == "after") or (self.kind in ONLY_AFTER and self.when == "before"):
             raise ValueError(f"the fault {self.kind!r} does not happen {self.when!r} the work")
+
+    def hits(self, number: int) -> bool:
+        """Whether the exchange of this number is in its share."""
+        return self.share >= 1 or crc32(f"{self.kind} {self.when} {number}".encode()) < self.share * 2**32
 
 
 @dataclass
@@ -72,6 +79,8 @@ class Faults:
         with self._lock:
             for place, fault in enumerate(self._planned):
                 if fault.operation not in (None, operation) or fault.number not in (None, number):
+                    continue
+                if not fault.hits(number):
                     continue
                 if fault.skip:
                     self._planned[place] = replace(fault, skip=fault.skip - 1)

@@ -117,3 +117,15 @@ def test_the_limiter_lets_so_many_through(http: httpx.Client, sandbox: Sandbox) 
     limited = [answer for answer in answers if answer.status_code == 429]
     assert 0 < len(limited) < 30
     assert limited[0].headers["Stripe-Rate-Limited-Reason"] == "global-rate"
+
+
+def test_a_share_of_the_exchanges_is_hit_and_always_the_same_ones(sandbox: Sandbox) -> None:
+    def hit() -> list[int]:
+        sandbox.reset()
+        sandbox.faults.add("error", share=0.2, times=None)
+        with httpx.Client(base_url=sandbox.url, auth=(sandbox.api_key, "")) as http:
+            return [number for number in range(300) if http.get("/v1/products").status_code == 500]
+
+    first = hit()
+    assert 30 < len(first) < 90
+    assert hit() == first
