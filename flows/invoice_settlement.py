@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from prefect_stripe.client import CardError
+from prefect_stripe.client import OPERATIONS, CardError
 from prefect_stripe.flows.attaching import attached
 from prefect_stripe.flows.business import Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.outcomes import Ending, decline_reason, failure_reason
@@ -53,7 +53,8 @@ class Settling:
 
     def _act(self, action: str) -> Steps:
         """Pay out of band, write off, or void: actions whose goal can be read from the invoice."""
-        operation, status, params, verb = _ACTIONS[action]
+        operation, params, verb = _ACTIONS[action]
+        status = _goal(action)
         if self.work.invoice["status"] == status:
             return
         self.work.invoice = yield from self.business.write(
@@ -72,7 +73,7 @@ class Settling:
         """Judge a paid invoice by how it came to be paid."""
         invoice, wanted = self.work.invoice, self.order.settlement
         if wanted in {"mark_uncollectible", "void"}:
-            return "rejected", f"it was paid before it could be made {_ACTIONS[wanted][1]}"
+            return "rejected", f"it was paid before it could be made {_goal(wanted)}"
         elsewhere = invoice.get("amount_paid_off_stripe") or 0
         if wanted == "paid_out_of_band" and elsewhere < invoice["amount_paid"]:
             return "rejected", "it was paid through Stripe, and the order says that it was paid elsewhere"
@@ -196,12 +197,18 @@ class Settling:
         return "failed" if self.order.on_decline == "fail" else "declined", reason
 
 
-_ACTIONS: Final[dict[str, tuple[str, str, dict[str, Any], str]]] = {
-    "paid_out_of_band": ("pay_invoice", "paid", {"paid_out_of_band": True}, "record as paid elsewhere"),
-    "mark_uncollectible": ("mark_invoice_uncollectible", "uncollectible", {}, "mark uncollectible"),
-    "void": ("void_invoice", "void", {}, "void"),
+_ACTIONS: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
+    "paid_out_of_band": ("pay_invoice", {"paid_out_of_band": True}, "record as paid elsewhere"),
+    "mark_uncollectible": ("mark_invoice_uncollectible", {}, "mark uncollectible"),
+    "void": ("void_invoice", {}, "void"),
 }
-"""The actions by their name in an order: operation, status that is its goal, parameters, and verb."""
+"""The actions by their name in an order: operation, parameters, and verb."""
+
+
+def _goal(action: str) -> str:
+    (status,) = OPERATIONS[_ACTIONS[action][0]].goal
+    return status
+
 
 _UNDER_WAY: Final[dict[str, End]] = {
     "processing": ("processing", "the payment is being processed by the bank"),
