@@ -162,6 +162,15 @@ class Sandbox:
         """
         return self._in_its_thread(lambda: self.app.seed(object, **how))
 
+    def drop_connections(self) -> None:
+        """Reset every connection, as a network that fails does: who waits for an answer gets none."""
+
+        def drop() -> None:
+            for connection in list(self._connections):
+                connection.reset()
+
+        self._in_its_thread(drop)
+
     def _in_its_thread(self, work: Callable[[], T]) -> T:
         """Objects are changed by the server's thread alone."""
         assert self._loop is not None

@@ -38,10 +38,19 @@ def main(given: Sequence[str] | None = None) -> int:
     held = tally.held
     if not held:
         print("\nDid not hold:\n" + report.findings(tally))
-    if asked.prefect and not (asked.case or asked.schedule):
+    if asked.prefect_cases and not (asked.case or asked.schedule):
         print(flush=True)
         # In a process of its own, since Prefect reads which server it has when it is imported.
-        held = subprocess.run([sys.executable, "-m", "tests.chaos.in_prefect"]).returncode == 0 and held
+        command = [
+            sys.executable,
+            "-m",
+            "tests.chaos.in_prefect",
+            "--seed",
+            asked.seed,
+            "--sample",
+            asked.prefect_cases,
+        ]
+        held = subprocess.run([str(part) for part in command]).returncode == 0 and held
     total = sum(tally.cases.values())
     print(
         f"\n{total} cases, {len(tally.findings)} of which did not hold; {tally.schedules} random schedules with "
@@ -68,8 +77,12 @@ def everything(asked: argparse.Namespace, testers: Testers, tally: Tally, paths:
     cases = cases[: asked.sample]
     for result in told(testers.results(cases), len(cases), "cases", tally):
         tally.take(result)
+        if result.problems:
+            print(f"not held: {result.case}", file=sys.stderr, flush=True)
     for seen in told(testers.schedules(asked.seed, range(asked.schedules)), asked.schedules, "schedules", tally):
         tally.take_schedule(seen)
+        if seen.problems:
+            print(f"not held: schedule {seen.name}", file=sys.stderr, flush=True)
 
 
 def some(asked: argparse.Namespace, testers: Testers, tally: Tally) -> None:
@@ -103,9 +116,11 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--path", action="append", help="only paths with this in their name: 'invoice: paid'")
     parser.add_argument("--case", action="append", default=[], help="only this case, as it is reported")
     parser.add_argument("--schedule", action="append", default=[], help="only this schedule: SEED:NUMBER")
-    parser.add_argument("--processes", type=int, default=max(2, os.cpu_count() or 2), help="side by side (cores)")
     parser.add_argument(
-        "--prefect", action=argparse.BooleanOptionalAction, default=False, help="also the flows, on a Prefect server"
+        "--processes", type=int, default=2 * (os.cpu_count() or 1), help="side by side; they wait half of the time"
+    )
+    parser.add_argument(
+        "--prefect-cases", type=int, default=120, help="how many of the cases on a Prefect server, 0 for none (120)"
     )
     return parser
 

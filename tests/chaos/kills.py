@@ -9,7 +9,8 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Generator
+import traceback
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -23,33 +24,38 @@ from tests.flows.world import AnyOrder, process_of
 
 
 class Nursery:
-    """A process that forks a worker for each order that it is sent, and reaps it."""
+    """A process that forks a worker for each piece of work that it is sent, and reaps it."""
 
     def __init__(self, link: Connection[Any, Any]) -> None:
         self._link = link
 
-    def start(self, order: AnyOrder, sandbox: Sandbox) -> int:
-        """Have a worker run an order's process; return its process id."""
-        self._link.send((order, sandbox.url, sandbox.api_key))
+    def start(self, *work: Any) -> int:
+        """Have a worker do what the nursery is for, given this; return its process id."""
+        self._link.send(work)
         pid: int = self._link.recv()
         return pid
 
-    def kill(self, pid: int) -> int:
-        """Kill a worker, and return once it is gone how it ended: minus the signal's number, or its exit code."""
+    def kill(self, pid: int) -> None:
+        """Kill a worker, and return once it is gone."""
         os.kill(pid, signal.SIGKILL)
+        code = self.wait(pid)
+        assert code == -signal.SIGKILL, f"the worker was not killed, but ended with {code}"
+
+    def wait(self, pid: int) -> int:
+        """Wait until a worker has ended, and say how: its exit code, or minus the signal that ended it."""
         self._link.send(pid)
         code: int = self._link.recv()
         return code
 
 
 @contextmanager
-def nursery() -> Generator[Nursery]:
-    """Fork the nursery: to be entered before the process has any thread."""
+def nursery(work: Callable[..., None]) -> Generator[Nursery]:
+    """Fork a nursery whose workers do this: to be entered before the process has any thread."""
     ours, theirs = Pipe()
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _serve(theirs)
+        _serve(theirs, work)
     theirs.close()
     try:
         yield Nursery(ours)
@@ -58,7 +64,7 @@ def nursery() -> Generator[Nursery]:
         os.waitpid(pid, 0)
 
 
-def _serve(link: Connection[Any, Any]) -> None:
+def _serve(link: Connection[Any, Any], work: Callable[..., None]) -> None:
     code = 1
     # A collection in a worker would touch, and so copy, every page that it shares with this process.
     gc.freeze()
@@ -69,7 +75,7 @@ def _serve(link: Connection[Any, Any]) -> None:
                 continue
             worker = os.fork()
             if worker == 0:
-                _work(*asked)
+                _work(work, asked)
             link.send(worker)
         code = 0
     except EOFError:
@@ -78,12 +84,21 @@ def _serve(link: Connection[Any, Any]) -> None:
         os._exit(code)
 
 
-def _work(order: AnyOrder, url: str, api_key: str) -> None:
+def _work(work: Callable[..., None], given: tuple[Any, ...]) -> None:
+    code = 1
     try:
-        client = StripeClient(ClientConfig(api_key=api_key, api_base=url, retries=PATIENT))
-        drive(process_of(order), lambda step: perform(client, step.call))
+        work(*given)
+        code = 0
+    except BaseException:  # noqa: BLE001 - nothing of the parent's must run on in a worker
+        traceback.print_exc()
     finally:
-        os._exit(0)
+        os._exit(code)
+
+
+def run_order(order: AnyOrder, url: str, api_key: str) -> None:
+    """Run an order's process by the plain driver: what a worker does that is to be killed."""
+    client = StripeClient(ClientConfig(api_key=api_key, api_base=url, retries=PATIENT))
+    drive(process_of(order), lambda step: perform(client, step.call))
 
 
 def await_exchange(sandbox: Sandbox, number: int, *, recorded: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from tests.chaos.cases import Case, Result, try_out
 from tests.chaos.ground import LIFECYCLES, Ground, new_world
-from tests.chaos.kills import nursery
+from tests.chaos.kills import nursery, run_order
 from tests.chaos.schedules import go_through, path_of, schedule_of
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class Tester:
 
     def __init__(self, stack: ExitStack) -> None:
         # Before the sandbox, which is a thread.
-        self.nursery = stack.enter_context(nursery())
+        self.nursery = stack.enter_context(nursery(run_order))
         self.world = stack.enter_context(new_world())
         self._grounds: dict[Path, Ground] = {}
 

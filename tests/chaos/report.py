@@ -117,13 +117,13 @@ def matrix(tally: Tally, paths: Iterable[str]) -> str:
     )
 
 
-def findings(tally: Tally, most: int = 200) -> str:
-    """Write down each case that did not hold, and how to see it again."""
+def findings(tally: Tally, program: str | None = None, most: int = 200) -> str:
+    """Write down each case that did not hold, and how to see it again: by `make chaos`, or by another program."""
     lines: list[str] = []
     for result in sorted(tally.findings, key=lambda one: str(one.case))[:most]:
         lines += [f"\n{result.case}   (exchange {result.case.place} is {result.operation})"]
         lines += [f"  {problem}" for problem in result.problems]
-        lines += ["  " + again_by_case(result.case)]
+        lines += ["  again: " + (f"python -m {program} --case '{result.case}'" if program else _again(result.case))]
     for seen in sorted(tally.disturbed, key=lambda one: one.name)[:most]:
         lines += [f"\nschedule {seen.name}: {seen.told}", *(f"  {problem}" for problem in seen.problems)]
         lines += [f"  again: make chaos CHAOS_ARGS='--schedule {seen.name}'"]
@@ -131,6 +131,5 @@ def findings(tally: Tally, most: int = 200) -> str:
     return "\n".join(lines) + (f"\nand perhaps {left} more" if left > 0 else "")
 
 
-def again_by_case(case: Case) -> str:
-    """Say how to see a case again."""
-    return f"again: make chaos CHAOS_ARGS='--case \"{case}\"'"
+def _again(case: Case) -> str:
+    return f"make chaos CHAOS_ARGS='--case \"{case}\"'"

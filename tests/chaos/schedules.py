@@ -145,6 +145,9 @@ def _run(ground: Ground, order: AnyOrder, runs: tuple[Planned, ...]) -> None:
                 stood = True
                 _run(ground, order, rest)
 
+        if planned.gap > timedelta(hours=1):
+            # Nothing is worked on for so long: what is, has ended by then.
+            ground.rest()
         ground.sandbox.clock.advance(planned.gap)
         quick = any(fault.kind in {"hang", "delay", "drip"} for fault in ground.sandbox.faults.planned)
         ground.go(order, PATIENT if planned.patient else IMPATIENT, tries=planned.tries, quick=quick, after=after)
