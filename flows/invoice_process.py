@@ -33,6 +33,8 @@ ORDER: Final = "prefect_stripe_order"
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
 SENT: Final = "prefect_stripe_sent"
 
+_VOIDED_MEANWHILE: Final = "{} was voided in the meantime: run it again to have that judged"
+
 TOLD_LINES: Final = 10
 """How many lines of an invoice a message lists."""
 
@@ -87,7 +89,7 @@ class InvoiceWork:
             self.invoice = voided[0]
             return (yield from Settling(self).settle())
         if not self.invoice:
-            yield from self._create(reissue=len(voided))
+            yield from self._create(voided)
         if self.invoice["status"] == "draft":
             yield from self._complete_draft()
         # Also of what was a draft a moment ago: another version of the order may have been at work on it.
@@ -196,27 +198,32 @@ class InvoiceWork:
 
     # Drafting
 
-    def _create(self, reissue: int) -> Steps:
+    def _create(self, voided: list[StripeObject]) -> Steps:
         """Create the draft. It says no more than what can never change, so that its key always fits its parameters."""
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is not None:
                 seen = yield from self._alive(answered["id"])
                 if seen is None and not (yield from self._is_gone(answered["id"])):
-                    raise Rejected(f"{answered['id']} was voided in the meantime: run it again to have that judged")
+                    raise Rejected(_VOIDED_MEANWHILE.format(answered["id"]))
                 return seen
             # Of all customers, and by list, which knows at once: the key may stand for another customer's invoice.
             label = f"look again for {self.order.external_id}"
             recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
             own = yield from self._own(label, "list_invoices", recent)
             self._take([invoice for invoice in own if invoice["status"] != "void"])
+            known = {invoice["id"] for invoice in voided}
+            ended = [one["id"] for one in own if one["id"] not in known and one["customer"] == self.customer]
+            if ended and not self.invoice:
+                # By another worker, which went all the way with what this write began: not to be begun anew.
+                raise Rejected(_VOIDED_MEANWHILE.format(ended[0]))
             return self.invoice or None
 
         looked = self.business.now
         self.invoice = yield from self.business.write(
             self.label("create draft", ""),
             "create_invoice",
-            slot=f"invoice-{reissue}",
+            slot=f"invoice-{len(voided)}",
             look=look,
             params={
                 "customer": self.customer,

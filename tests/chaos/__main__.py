@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 1 where something did not hold."""
     asked = arguments().parse_args(given)
     begun = time.monotonic()
-    print(f"seed {asked.seed}; to see this run again: make chaos CHAOS_ARGS='{' '.join(given or sys.argv[1:])}'")
+    print(f"seed {asked.seed}; to see this run again: make chaos CHAOS_ARGS='{shlex.join(given or sys.argv[1:])}'")
     paths = [path for path in PATHS_OF_ALL if not asked.path or any(word in ": ".join(path) for word in asked.path)]
     tally = Tally()
     with Testers(asked.processes) as testers:
@@ -87,7 +88,7 @@ def everything(asked: argparse.Namespace, testers: Testers, tally: Tally, paths:
 
 def some(asked: argparse.Namespace, testers: Testers, tally: Tally) -> None:
     """Go through what was named."""
-    for result in testers.results([Case.parse(text) for text in asked.case]):
+    for result in testers.results(asked.case):
         tally.take(result)
     for text in asked.schedule:
         seed, _, number = text.partition(":")
@@ -114,7 +115,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--schedules", type=int, default=3000, help="how many random schedules (3000)")
     parser.add_argument("--sample", type=int, help="so many of the cases, drawn at random, instead of all")
     parser.add_argument("--path", action="append", help="only paths with this in their name: 'invoice: paid'")
-    parser.add_argument("--case", action="append", default=[], help="only this case, as it is reported")
+    parser.add_argument(
+        "--case", type=Case.parse, action="append", default=[], help="only this case, as it is reported"
+    )
     parser.add_argument("--schedule", action="append", default=[], help="only this schedule: SEED:NUMBER")
     parser.add_argument(
         "--processes", type=int, default=2 * (os.cpu_count() or 1), help="side by side; they wait half of the time"

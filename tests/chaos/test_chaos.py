@@ -40,13 +40,27 @@ def test_a_sample_on_a_prefect_server_holds() -> None:
     assert "5 of " in chaos("tests.chaos.in_prefect", "--sample", "5")
 
 
-# It would find what is wrong
-
-
 @pytest.fixture(scope="module")
 def own_world() -> Iterator[World]:
     with new_world() as world:
         yield world
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        # Another worker had gone all the way with the draft, and voided it: the first made a second one.
+        "invoice | voided | 7 | 500 after commit | picked up",
+        "invoice | declined, voided | 7 | 500 after commit | picked up",
+    ],
+)
+def test_what_the_matrix_found_holds_since(own_world: World, found: str) -> None:
+    case = Case.parse(found)
+    result = try_out(case, Ground(case.lifecycle, case.path, own_world))
+    assert (result.operation, result.problems) == ("create_invoice", ())
+
+
+# It would find what is wrong
 
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -55,7 +69,11 @@ Break = Callable[[pytest.MonkeyPatch], None]
 def keys_of_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every write is another one, whoever does it."""
     number = itertools.count()
-    monkeypatch.setattr(business, "business_write_key", lambda *_: f"key-{next(number)}")
+
+    def new_key(*_: object) -> str:
+        return f"key-{next(number)}"
+
+    monkeypatch.setattr(business, "business_write_key", new_key)
 
 
 def nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
