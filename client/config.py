@@ -132,12 +132,14 @@ def check_base(api_base: str) -> None:
         raise ParameterError(f"api_base is {api_base!r}: a key is sent over https only, except to this machine itself")
 
 
-def check_header(name: str, value: str) -> None:
+def check_header(name: str, value: object) -> None:
     """Refuse a value that cannot stand in a header as it is.
 
     Raises:
         ParameterError: It is empty, too long, or has characters in it that a header has no room for.
     """
+    if not isinstance(value, str):
+        raise ParameterError(f"{name} is a {type(value).__name__}: write a string")
     if not value.isascii() or not value.isprintable() or not 0 < len(value) <= 255 or value != value.strip():
         raise ParameterError(f"{name} must be 1 to 255 printable ASCII characters without spaces at its ends")
 

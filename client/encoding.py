@@ -5,6 +5,7 @@ Stripe page: "API reference", under "Metadata" and "Expanding responses"; the fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,9 +13,19 @@ from math import isfinite
 from typing import Any, Final, cast
 from urllib.parse import quote, quote_plus
 
-from prefect_stripe.client.errors import ParameterError, has_secret
+from prefect_stripe.client.errors import MOST_OF_AN_ID, ParameterError, has_secret, masked
 
 MAX_DEPTH: Final = 20
+MAX_TEXT: Final = 100_000
+"""No text that Stripe takes is nearly as long."""
+
+MAX_DIGITS: Final = 40
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PLAIN_ID: Final = re.compile(r"(?!whsec)[a-z]{2,20}_[A-Za-z0-9]{1,60}")
+"""What nearly every id is: it needs no escaping, and no secret looks like it."""
+
+_NO_ID: Final = re.compile(r"[^!-~]|[/\\?#%]")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
@@ -48,22 +59,27 @@ def form_encode(params: Mapping[str, Any]) -> str:
 
 
 def path_of(template: str, ids: Mapping[str, object]) -> str:
-    """Fill ids into a path, escaped so that none can change which resource it names.
+    """Fill ids into a path, so that none can change which resource it names.
+
+    What separates the parts of an address is refused, not escaped: a proxy on the way may undo that.
 
     Raises:
-        ParameterError: An id is empty, not a string, or has whitespace or control characters in it.
+        ParameterError: An id is empty, not a string, or has characters in it that no id of Stripe's has.
 
     Example:
-        >>> path_of("/v1/invoices/{invoice}/pay", {"invoice": "in_1/../x"})
-        '/v1/invoices/in_1%2F..%2Fx/pay'
+        >>> path_of("/v1/invoices/{invoice}/pay", {"invoice": "in_1"})
+        '/v1/invoices/in_1/pay'
     """
     escaped: dict[str, str] = {}
     for name, value in ids.items():
+        if isinstance(value, str) and _PLAIN_ID.fullmatch(value):
+            escaped[name] = value
+            continue
         if not isinstance(value, str) or not value:
             what = "empty" if value == "" else f"a {type(value).__name__}"
             raise ParameterError(f"{name} is {what}: write the object's id, such as 'in_1AbC'")
-        if len(value) > 255 or value in {".", ".."} or not value.isprintable() or " " in value:
-            raise ParameterError(f"{name} is {value[:60]!r}: that is not an id that Stripe could have made")
+        if len(value) > MOST_OF_AN_ID or value in {".", ".."} or _NO_ID.search(value):
+            raise ParameterError(f"{name} is {masked(value[:60])!r}: that is not an id that Stripe could have made")
         if has_secret(value):
             raise ParameterError(f"{name} is a secret, which must not stand in an address: write the object's id")
         escaped[name] = quote(value, safe="")
@@ -95,8 +111,10 @@ def _flatten(key: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
 
 def _name(key: str, name: object) -> str:
     text = str(name)
-    if not text or "[" in text or "]" in text:
-        raise ParameterError(f"{key} has the name {text[:60]!r}: a name is not empty and has no brackets")
+    if not text or not text.isprintable() or "[" in text or "]" in text:
+        raise ParameterError(
+            f"{key} has the name {text[:60]!r}: a name is not empty, and has no brackets and no control characters"
+        )
     return text
 
 
@@ -106,8 +124,12 @@ def _scalar(key: str, value: Any) -> str:
             return _text(key, value)
         case bool():
             return "true" if value else "false"
-        case int():
+        case int() if value.bit_length() <= 64:
             return int.__repr__(value)
+        case int():
+            raise ParameterError(f"{key} is a number of more than 64 bits")
+        case Decimal() if value.is_finite() and len(value.as_tuple().digits) + abs(value.adjusted()) > MAX_DIGITS:
+            raise ParameterError(f"{key} is a number of more than {MAX_DIGITS} digits")
         case Decimal() if value.is_finite():
             return format(value, "f")
         case datetime() if value.tzinfo is not None and value.utcoffset() is not None:
@@ -127,6 +149,10 @@ def _scalar(key: str, value: Any) -> str:
 
 
 def _text(key: str, value: str) -> str:
+    if len(value) > MAX_TEXT:
+        raise ParameterError(f"{key} has {len(value)} characters: Stripe takes no text of more than {MAX_TEXT}")
+    if found := _CONTROLS.search(value):
+        raise ParameterError(f"{key} has the control character {found[0]!r} in it")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -12,32 +12,50 @@ from typing import Any, Final, cast
 # API keys, webhook secrets, and client secrets, which are an id with something after it.
 _SECRET_TEXT: Final = re.compile(r"\b((?:sk|rk)_(?:test|live)|whsec|[a-z]+_[A-Za-z0-9]{8,}_secret)_\w+")
 
+# Numbers of cards, as people write them; Stripe itself never sends one, but repeats what it was sent.
+_CARD: Final = re.compile(
+    r"(?<!\d)(?:(?:4\d|5[1-5]|2[2-7]|6[05])\d\d(?:[ -]?\d{4}){2}|3[47]\d\d[ -]?\d{6}[ -]?\d)[ -]?(\d{4})(?!\d)"
+)
+
 SECRET_FIELDS: Final = frozenset({"client_secret", "confirmation_secret"})
 
+MOST_OF_AN_ID: Final = 255
+"""No id of Stripe's is longer; of what is, no more than this is repeated."""
 
-def without_secrets(value: Any) -> Any:
+MOST_LEVELS: Final = 100
+"""How deeply an answer is looked into: Stripe's own are a fifth of that, and Python's stack has ten times it."""
+
+
+def without_secrets(value: Any, levels: int = MOST_LEVELS) -> Any:
     """Return a copy of a decoded JSON value in which every client secret is None.
+
+    Raises:
+        APIError: It is nested too deeply to be one of Stripe's.
 
     Example:
         >>> without_secrets({"id": "pi_1", "client_secret": "pi_1_secret_x"})
         {'id': 'pi_1', 'client_secret': None}
     """
-    if isinstance(value, dict):
-        fields = cast(dict[str, object], value)
-        return {k: None if k in SECRET_FIELDS else without_secrets(v) for k, v in fields.items()}
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        raise APIError("the answer is nested too deeply to be one of Stripe's")
     if isinstance(value, list):
-        return [without_secrets(v) for v in cast(list[object], value)]
-    return value
+        return [without_secrets(v, levels - 1) for v in cast(list[object], value)]
+    fields = cast(dict[str, object], value)
+    return {k: None if k in SECRET_FIELDS else without_secrets(v, levels - 1) for k, v in fields.items()}
 
 
 def masked(text: str) -> str:
-    """Return a text in which no API key and no client secret can be read.
+    """Return a text in which no API key, no client secret and no card's number can be read.
 
     Example:
         >>> masked("No such customer: 'sk_test_123'")
         "No such customer: 'sk_test_…'"
+        >>> masked("No such source: '4242 4242 4242 4242'")
+        "No such source: '…4242'"
     """
-    return _SECRET_TEXT.sub(r"\1_…", text)
+    return _CARD.sub(r"…\1", _SECRET_TEXT.sub(r"\1_…", text))
 
 
 def has_secret(text: str) -> bool:
@@ -75,7 +93,7 @@ class StripeError(Exception):
         self.message = masked(message)
         super().__init__(self.message)
         self.operation = operation
-        self.ids = tuple(masked(str(id_)) for id_ in ids)
+        self.ids = tuple(masked(str(id_)[:MOST_OF_AN_ID]) for id_ in ids)
         self.http_status = http_status
         self.request_id = request_id
         self.error: dict[str, Any] = without_secrets(dict(error or {}))
@@ -87,27 +105,32 @@ class StripeError(Exception):
     @property
     def type(self) -> str | None:
         """Stripe's error type, such as `card_error`."""
-        return self.error.get("type")
+        return self._word("type")
 
     @property
     def code(self) -> str | None:
         """Stripe's error code, such as `card_declined`."""
-        return self.error.get("code")
+        return self._word("code")
 
     @property
     def decline_code(self) -> str | None:
         """The issuer's reason, such as `insufficient_funds`."""
-        return self.error.get("decline_code")
+        return self._word("decline_code")
 
     @property
     def param(self) -> str | None:
         """The parameter that Stripe objects to."""
-        return self.error.get("param")
+        return self._word("param")
 
     @property
     def doc_url(self) -> str | None:
         """Stripe's page on the code."""
-        return self.error.get("doc_url")
+        return self._word("doc_url")
+
+    def _word(self, name: str) -> str | None:
+        # What answered need not be Stripe: a list as a code would break whoever looks it up in a table.
+        word: object = self.error.get(name)
+        return word if isinstance(word, str) else None
 
     def __str__(self) -> str:
         where = " ".join((self.operation, *self.ids)).strip()

@@ -20,6 +20,7 @@ import orjson
 from prefect_stripe.client.config import ClientConfig, check_header
 from prefect_stripe.client.encoding import form_encode, path_of
 from prefect_stripe.client.errors import (
+    MOST_OF_AN_ID,
     APIConnectionError,
     APIError,
     ParameterError,
@@ -27,10 +28,14 @@ from prefect_stripe.client.errors import (
     StripeError,
     error_class,
     masked,
+    without_secrets,
 )
 from prefect_stripe.client.operations import OPERATIONS, Operation
 from prefect_stripe.client.rate import RateLimits
 from prefect_stripe.client.retries import may_pass, retry_after_seconds
+
+FIRST_YEAR: Final = 2011
+LAST_YEAR: Final = 9000
 
 USER_AGENT: Final = f"prefect-stripe/0.1.0 python/{platform.python_version()}"
 
@@ -135,7 +140,7 @@ def prepare(call: Call, config: ClientConfig) -> tuple[Operation, WireRequest]:
     try:
         request = _request(operation, call, config)
     except ParameterError as error:
-        error.operation, error.ids = operation.name, tuple(masked(str(id_)) for id_ in call.ids)
+        error.operation, error.ids = operation.name, tuple(masked(str(id_)[:MOST_OF_AN_ID]) for id_ in call.ids)
         raise
     if config.mode == "live" and operation.writes and not config.allow_live_writes:
         raise PermissionDeniedError(
@@ -249,7 +254,7 @@ def read(answer: Answer, operation: Operation, call: Call, tries: int) -> Respon
     request_id = headers.get("request-id")
     replayed = headers.get("idempotent-replayed") == "true"
     data = _object_in(answer.body)
-    if 200 <= status < 300 and data is not None:
+    if 200 <= status < 300 and data is not None and (operation.paging or isinstance(data.get("id"), str)):
         return Response(data, status, request_id, replayed, _date(headers.get("date")), tries)
     facts: dict[str, Any] = {
         "operation": operation.name,
@@ -279,7 +284,10 @@ def _object_in(body: bytes) -> dict[str, Any] | None:
 
 def _error_in(data: dict[str, Any] | None) -> dict[str, Any] | None:
     error = (data or {}).get("error")
-    return cast(dict[str, Any], error) if isinstance(error, dict) else None
+    try:
+        return cast(dict[str, Any], without_secrets(error)) if isinstance(error, dict) else None
+    except APIError:
+        return None
 
 
 def _already_deleted(operation: Operation, call: Call, error: StripeError, tries: int) -> Response:
@@ -298,6 +306,8 @@ def _date(value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
-        return parsedate_to_datetime(value).astimezone(UTC)
-    except ValueError:
+        date = parsedate_to_datetime(value).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    # It is reckoned with: what was never Stripe's clock must not lead to years that no calendar has.
+    return date if FIRST_YEAR <= date.year <= LAST_YEAR else None

@@ -15,6 +15,8 @@ from prefect_stripe.client.operations import OPERATIONS
 
 PAGE_SIZE: Final = 100
 
+Items = list[object]
+
 
 class Page(list[dict[str, Any]]):
     """The items of one page, in the order of the walk.
@@ -64,6 +66,8 @@ class Pager:
         self._backwards = call.params.get("ending_before") is not None
         self._left = max_items
         self._earlier: list[str] = []
+        # A list that leads back to where it was would be walked for ever.
+        self._walked: set[Any] = {call.params.get(self._cursor)}
         self.call: Call | None = None if max_items == 0 else _with(call, limit=limit)
 
     def take(self, page: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -75,14 +79,15 @@ class Pager:
             APIError: The answer is no page; or it says that there are more, and not where.
         """
         assert self.call is not None, "no page was asked for"
-        data = page.get("data")
-        if not isinstance(data, list):
+        data, has_more = page.get("data"), page.get("has_more")
+        # Taken on trust, a page that does not say whether it is the last would be a list that lacks some.
+        if not isinstance(data, list) or not isinstance(has_more, bool) or not all(map(_is_object, cast(Items, data))):
             raise self._unusable("the answer is not a page of a list")
         found = cast(list[dict[str, Any]], data)[:: -1 if self._backwards else 1]
         if self._left is not None:
             found = found[: self._left]
             self._left -= len(found)
-        self.call = self._next(self.call, page, found) if page.get("has_more") and self._left != 0 else None
+        self.call = self._next(self.call, page, found) if has_more and self._left != 0 else None
         return found
 
     def step_back(self, error: StripeError) -> bool:
@@ -113,13 +118,18 @@ class Pager:
         else:
             self._earlier = [item["id"] for item in found]
             cursor = self._earlier.pop() if self._earlier else None
-        if not cursor or cursor == call.params.get(self._cursor):
+        if not isinstance(cursor, str) or not cursor or cursor in self._walked:
             raise self._unusable("the page says that more follow, and not where")
+        self._walked.add(cursor)
         return _with(call, **{self._cursor: cursor})
 
     def _unusable(self, message: str) -> APIError:
         assert self.call is not None
         return APIError(message, operation=self.call.operation, ids=self.call.ids)
+
+
+def _is_object(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(cast(dict[str, object], item).get("id"), str)
 
 
 def _with(call: Call, **params: Any) -> Call:

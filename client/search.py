@@ -70,6 +70,8 @@ def search_query(searched: str, *clauses: Clause, match: Literal["all", "any"] =
         >>> search_query("customers", ("-email", ":", None))
         '-email:null'
     """
+    if match not in ("all", "any"):
+        raise ParameterError(f"match is {match!r}: write 'all' or 'any'")
     if searched not in FIELDS:
         raise ParameterError(f"{searched!r} cannot be searched; these can: {', '.join(FIELDS)}")
     if not 1 <= len(clauses) <= MOST_CLAUSES:
@@ -101,10 +103,15 @@ def _value(name: str, kind: str, operator: str, value: str | int | bool | None) 
         if operator != ":":
             raise ParameterError(f"{name} {operator} None: absence is asked for with ':'")
         return "null"
+    if kind == "numeric" and (isinstance(value, bool) or not isinstance(value, int) or value.bit_length() > 64):
+        raise ParameterError(
+            f"{name} is compared with whole numbers of 64 bits (minor units, Unix seconds), not with this "
+            f"{type(value).__name__}"
+        )
     if isinstance(value, bool):
         return '"true"' if value else '"false"'
-    if kind == "numeric" and not isinstance(value, int):
-        raise ParameterError(f"{name} is compared with whole numbers: minor units or Unix seconds, not {value!r}")
+    if not isinstance(value, str | int):
+        raise ParameterError(f"{name} is compared with a {type(value).__name__}: write a text or a whole number")
     return str(value) if kind == "numeric" else _quoted(str(value))
 
 

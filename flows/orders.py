@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Integral
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -16,14 +17,17 @@ _EMAIL = r"^[^@\s]+@[^@\s]+$"
 MOST_LINES = 250
 """Stripe takes no more items on one invoice."""
 
+LARGEST = 99_999_999
+"""Stripe charges no more minor units at once."""
+
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, bool | float | str):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(
-            f"{value!r} is not a whole number: amounts are whole minor units (1250 for 12.50 USD, 500 for 500 JPY), "
-            "quantities whole pieces"
+            f"{value!r:.60} is not a whole number: amounts are whole minor units (1250 for 12.50 USD, 500 for 500 "
+            "JPY), quantities whole pieces"
         )
-    return value
+    return int(value)
 
 
 def _currency(value: str) -> str:
@@ -81,7 +85,7 @@ class OrderLine(BaseModel):
     quantity: WholeNumber = Field(
         default=1, ge=1, le=999_999, title="Quantity", description="Whole pieces, at least 1."
     )
-    unit_amount: Annotated[int, Field(ge=-99_999_999, le=99_999_999), Whole] | None = Field(
+    unit_amount: Annotated[int, Field(ge=-LARGEST, le=LARGEST), Whole] | None = Field(
         default=None,
         title="Unit amount (minor units)",
         description="Price of one piece in minor units: 1250 for 12.50 USD, 500 for 500 JPY. Negative for a reduction.",
@@ -104,12 +108,14 @@ class LineCorrection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    line: WholeNumber = Field(ge=1, title="Line", description="Number of the line to correct, counted from 1.")
+    line: WholeNumber = Field(
+        ge=1, le=MOST_LINES, title="Line", description="Number of the line to correct, counted from 1."
+    )
     description: Text | None = Field(default=None, max_length=500, title="Description", description="New description.")
     quantity: Annotated[int, Field(ge=1, le=999_999), Whole] | None = Field(
         default=None, title="Quantity", description="New quantity."
     )
-    unit_amount: Annotated[int, Field(ge=-99_999_999, le=99_999_999), Whole] | None = Field(
+    unit_amount: Annotated[int, Field(ge=-LARGEST, le=LARGEST), Whole] | None = Field(
         default=None,
         title="Unit amount (minor units)",
         description="New price of one piece in minor units.",
@@ -190,7 +196,7 @@ class InvoiceOrder(Order):
     lines: list[OrderLine] = Field(
         min_length=1, max_length=MOST_LINES, title="Lines", description="What is billed: 1 to 250 lines."
     )
-    total: Annotated[int, Field(ge=0), Whole] | None = Field(
+    total: Annotated[int, Field(ge=0, le=LARGEST * MOST_LINES), Whole] | None = Field(
         default=None,
         title="Total (minor units)",
         description="What the invoice must come to, as a check: it is not finalized if it comes to anything else.",

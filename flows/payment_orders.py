@@ -8,13 +8,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from prefect_stripe.client.identity import fingerprint
-from prefect_stripe.flows.orders import Id, Order, Text, Whole, WholeNumber
+from prefect_stripe.flows.orders import LARGEST, Id, Order, Text, Whole, WholeNumber
 from prefect_stripe.money import chargeable
 
 PaymentMethodType = Literal["card", "us_bank_account", "customer_balance"]
+Deposit = Annotated[int, Field(ge=1, le=LARGEST), Whole]
 PaymentSettlement = Literal["capture", "hold", "cancel"]
-
-_LARGEST = 99_999_999
 
 BANK_TRANSFERS: Final[Mapping[str, str]] = {
     "usd": "us_bank_transfer",
@@ -46,7 +45,7 @@ class PaymentOrder(Order):
     """
 
     amount: WholeNumber = Field(
-        ge=1, le=_LARGEST, title="Amount (minor units)", description="What to authorise or charge: 1250 for 12.50 USD."
+        ge=1, le=LARGEST, title="Amount (minor units)", description="What to authorise or charge: 1250 for 12.50 USD."
     )
     payment_method_type: PaymentMethodType = Field(
         default="card", title="Pay by", description="Card, US bank account, or the customer's balance (bank transfer)."
@@ -71,17 +70,17 @@ class PaymentOrder(Order):
         title="Settlement",
         description="Capture the money; hold the authorisation for a later run; or cancel the payment.",
     )
-    increase_to: Annotated[int, Field(ge=1, le=_LARGEST), Whole] | None = Field(
+    increase_to: Annotated[int, Field(ge=1, le=LARGEST), Whole] | None = Field(
         default=None,
         title="Increase to (minor units)",
         description="New total of a card's authorisation, above the amount. Only before it is captured.",
     )
-    amount_to_capture: Annotated[int, Field(ge=1, le=_LARGEST), Whole] | None = Field(
+    amount_to_capture: Annotated[int, Field(ge=1, le=LARGEST), Whole] | None = Field(
         default=None,
         title="Amount to capture (minor units)",
         description="Part of the authorised amount; the rest is released. Empty means all of it.",
     )
-    microdeposit_amounts: tuple[WholeNumber, WholeNumber] | None = Field(
+    microdeposit_amounts: tuple[Deposit, Deposit] | None = Field(
         default=None,
         title="Microdeposit amounts (cents)",
         description="The two small deposits that the customer found on the bank account.",

@@ -10,7 +10,7 @@ only as deep as the tree of types goes, so that no input, however deep or circul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,8 @@ Kind: TypeAlias = Literal[
 
 MAX_PROBLEMS = 50
 MAX_NAME = 60
+MAX_ENTRIES = 1000
+"""Of a list or a mapping: several times what Stripe takes of anything, and little enough to be looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +302,9 @@ def _in_map(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -
     if not isinstance(value, Mapping):
         yield Problem(path, "invalid", _expected("a mapping", value), shape)
         return
+    if (message := _too_many(value)) is not None:
+        yield Problem(path, "invalid", message, shape)
+        return
     for name, item in cast(Mapping[object, object], value).items():
         if not isinstance(name, str):
             yield Problem(_below(path, name), "invalid", "a name that is not a string", shape)
@@ -310,6 +315,8 @@ def _in_map(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -
 def _in_list(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
     if not isinstance(value, list | tuple):
         yield Problem(path, "invalid", _expected("a list", value), shape)
+    elif (message := _too_many(cast(Sequence[object], value))) is not None:
+        yield Problem(path, "invalid", message, shape)
     elif shape.item is not None:
         for index, item in enumerate(cast(Sequence[object], value)):
             yield from _problems(shape.item, item, _below(path, index), checks)
@@ -333,6 +340,10 @@ _NESTED: Mapping[Kind, Callable[[Shape, Any, str, Mapping[Kind, Check]], Iterato
     "list": _in_list,
     "union": _in_union,
 }
+
+
+def _too_many(entries: Sized) -> str | None:
+    return f"has {len(entries)} entries, more than Stripe takes" if len(entries) > MAX_ENTRIES else None
 
 
 def _below(path: str, name: object) -> str:

@@ -70,10 +70,10 @@ def test_a_connection_that_breaks_while_we_speak_is_tried_again_under_the_same_k
     call: Caller, server: Server
 ) -> None:
     server.interruptions.append(reset)
-    long = "x" * 8_000_000
-    assert call("create_customer", params={"description": long}, idempotency_key="k").tries == 2
+    long = "x" * 80_000
+    assert call("create_customer", params={"preferred_locales": [long] * 100}, idempotency_key="k").tries == 2
     assert server.keys() == ["k"]
-    assert server.seen[0].body == f"description={long}"
+    assert server.seen[0].body == "&".join(f"preferred_locales[{i}]={long}" for i in range(100))
 
 
 def test_a_key_that_nobody_chose_is_kept_over_retries_and_fresh_for_the_next_write(
