@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
@@ -51,6 +52,8 @@ class Nursery:
 @contextmanager
 def nursery(work: Callable[..., None]) -> Generator[Nursery]:
     """Fork a nursery whose workers do this: to be entered before the process has any thread."""
+    # It is loaded with the first call, which is each worker's own.
+    import_module("prefect_stripe.schema")
     ours, theirs = Pipe()
     pid = os.fork()
     if pid == 0:
