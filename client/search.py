@@ -110,7 +110,7 @@ def _value(name: str, kind: str, operator: str, value: str | int | bool | None) 
         )
     if isinstance(value, bool):
         return '"true"' if value else '"false"'
-    if not isinstance(value, str | int):
+    if not isinstance(value, str | int):  # pyright: ignore[reportUnnecessaryIsInstance] - callers need not be typed
         raise ParameterError(f"{name} is compared with a {type(value).__name__}: write a text or a whole number")
     return str(value) if kind == "numeric" else _quoted(str(value))
 

@@ -302,7 +302,7 @@ def _in_map(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -
     if not isinstance(value, Mapping):
         yield Problem(path, "invalid", _expected("a mapping", value), shape)
         return
-    if (message := _too_many(value)) is not None:
+    if (message := _too_many(cast(Mapping[object, object], value))) is not None:
         yield Problem(path, "invalid", message, shape)
         return
     for name, item in cast(Mapping[object, object], value).items():
