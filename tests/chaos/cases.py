@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,8 +30,8 @@ class Case:
         return SEPARATOR.join([self.lifecycle, self.path, str(self.place), self.trouble, self.recovery])
 
     @classmethod
-    def parse(cls, text: str) -> Case:
-        """Read a case as it is written.
+    def parse(cls, text: str, combinations: Container[tuple[str, str]] | None = None) -> Case:
+        """Read a case as it is written, of these combinations or of the matrix's.
 
         Raises:
             ValueError: There is none like it.
@@ -39,8 +39,9 @@ class Case:
         parts = [part.strip() for part in text.split("|")]
         if len(parts) != 5 or not parts[2].isdecimal():
             raise ValueError(f"a case is written 'lifecycle | path | exchange | trouble | recovery', not {text!r}")
+        known = COMBINATIONS if combinations is None else combinations
         case = cls(parts[0], parts[1], int(parts[2]), parts[3], parts[4])
-        if case.path not in LIFECYCLES.get(case.lifecycle, {}) or (case.trouble, case.recovery) not in COMBINATIONS:
+        if case.path not in LIFECYCLES.get(case.lifecycle, {}) or (case.trouble, case.recovery) not in known:
             raise ValueError(f"there is no case {text!r}")
         return case
 

@@ -26,12 +26,13 @@ def main(given: Sequence[str] | None = None) -> int:
         stack.enter_context(temporary_prefect())
         from tests.chaos import report
         from tests.chaos.cases import Case
-        from tests.chaos.prefect_cases import MAIN_PATHS, Server
+        from tests.chaos.prefect_cases import COMBINATIONS, MAIN_PATHS, Server
 
         logging.getLogger("prefect").setLevel(logging.CRITICAL)
         server, tally = Server(stack), report.Tally()
         every = list(server.cases())
-        cases = [Case.parse(text) for text in asked.case] or random.Random(asked.seed).sample(every, len(every))
+        named = [Case.parse(text, COMBINATIONS) for text in asked.case]
+        cases = named or random.Random(asked.seed).sample(every, len(every))
         for case in cases[: asked.sample]:
             tally.take(server.try_out(case))
     print(
