@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shlex
 import subprocess
 import sys
 import time
@@ -27,7 +26,10 @@ def main(given: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 1 where something did not hold."""
     asked = arguments().parse_args(given)
     begun = time.monotonic()
-    print(f"seed {asked.seed}; to see this run again: make chaos CHAOS_ARGS='{shlex.join(given or sys.argv[1:])}'")
+    again = report.command(*(sys.argv[1:] if given is None else given))
+    print(f"seed {asked.seed}; to see this run again: {again}", flush=True)
+    if asked.prefect_case:
+        return on_prefect(*(word for case in asked.prefect_case for word in ("--case", case)))
     paths = [path for path in PATHS_OF_ALL if not asked.path or any(word in ": ".join(path) for word in asked.path)]
     tally = Tally()
     with Testers(asked.processes) as testers:
@@ -41,17 +43,7 @@ def main(given: Sequence[str] | None = None) -> int:
         print("\nDid not hold:\n" + report.findings(tally))
     if asked.prefect_cases and not (asked.case or asked.schedule):
         print(flush=True)
-        # In a process of its own, since Prefect reads which server it has when it is imported.
-        command = [
-            sys.executable,
-            "-m",
-            "tests.chaos.in_prefect",
-            "--seed",
-            asked.seed,
-            "--sample",
-            asked.prefect_cases,
-        ]
-        held = subprocess.run([str(part) for part in command]).returncode == 0 and held
+        held = on_prefect("--seed", asked.seed, "--sample", asked.prefect_cases) == 0 and held
     total = sum(tally.cases.values())
     print(
         f"\n{total} cases, {len(tally.findings)} of which did not hold; {tally.schedules} random schedules with "
@@ -59,6 +51,13 @@ def main(given: Sequence[str] | None = None) -> int:
         f"{(time.monotonic() - begun) / 60:.1f} minutes"
     )
     return 0 if held else 1
+
+
+def on_prefect(*words: object) -> int:
+    """Try out the cases that run on a Prefect server; 1 where something did not hold."""
+    # In a process of its own, since Prefect reads which server it has when it is imported.
+    command = [sys.executable, "-m", "tests.chaos.in_prefect", *map(str, words)]
+    return subprocess.run(command).returncode
 
 
 def everything(asked: argparse.Namespace, testers: Testers, tally: Tally, paths: Sequence[Path]) -> None:
@@ -108,6 +107,14 @@ def told(items: Iterable[T], total: int, what: str, tally: Tally) -> Iterator[T]
             print(f"{count} of {total} {what}, {wrong} not held, {left / 60:.0f} min left", file=sys.stderr, flush=True)
 
 
+def case_of(text: str) -> Case:
+    """Read a case, with a message that argparse shows."""
+    try:
+        return Case.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def arguments() -> argparse.ArgumentParser:
     """Say what can be asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
@@ -115,10 +122,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--schedules", type=int, default=3000, help="how many random schedules (3000)")
     parser.add_argument("--sample", type=int, help="so many of the cases, drawn at random, instead of all")
     parser.add_argument("--path", action="append", help="only paths with this in their name: 'invoice: paid'")
-    parser.add_argument(
-        "--case", type=Case.parse, action="append", default=[], help="only this case, as it is reported"
-    )
+    parser.add_argument("--case", type=case_of, action="append", default=[], help="only this case, as it is reported")
     parser.add_argument("--schedule", action="append", default=[], help="only this schedule: SEED:NUMBER")
+    parser.add_argument("--prefect-case", action="append", default=[], help="only this case on a Prefect server")
     parser.add_argument(
         "--processes", type=int, default=2 * (os.cpu_count() or 1), help="side by side; they wait half of the time"
     )

@@ -86,6 +86,8 @@ def try_out(case: Case, ground: Ground, nursery: Nursery | None = None) -> Resul
         ground: Where its path is gone.
         nursery: Where the workers come from that are killed; not needed for what kills none.
     """
+    if not 1 <= case.place <= len(ground.operations):
+        return Result(case, "", (f"there is no such exchange, but {len(ground.operations)}",))
     operation = ground.operations[case.place - 1]
     try:
         return _try_out(case, ground, nursery, operation)

@@ -42,7 +42,7 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     print(report.matrix(tally, [": ".join(path) for path in MAIN_PATHS]))
     if not tally.held:
-        print("\nDid not hold on a Prefect server:\n" + report.findings(tally, "tests.chaos.in_prefect"))
+        print("\nDid not hold on a Prefect server:\n" + report.findings(tally, "--prefect-case"))
     tried, minutes = sum(tally.cases.values()), (time.monotonic() - begun) / 60
     print(f"\n{tried} of {len(every)} cases on Prefect, {len(tally.findings)} not held; {minutes:.1f} minutes")
     return 0 if tally.held else 1

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.cases import Case, Result
+from tests.chaos.cases import Result
 from tests.chaos.matrix import Disturbed
 from tests.chaos.recoveries import AT_LEAST_ONCE, RECOVERIES
 from tests.chaos.troubles import KILLS, TROUBLES
@@ -117,19 +117,27 @@ def matrix(tally: Tally, paths: Iterable[str]) -> str:
     )
 
 
-def findings(tally: Tally, program: str | None = None, most: int = 200) -> str:
-    """Write down each case that did not hold, and how to see it again: by `make chaos`, or by another program."""
+def findings(tally: Tally, option: str = "--case", most: int = 200) -> str:
+    """Write down each case that did not hold, and how to see it again: by this option of `make chaos`."""
     lines: list[str] = []
     for result in sorted(tally.findings, key=lambda one: str(one.case))[:most]:
         lines += [f"\n{result.case}   (exchange {result.case.place} is {result.operation})"]
         lines += [f"  {problem}" for problem in result.problems]
-        lines += ["  again: " + (f"python -m {program} --case '{result.case}'" if program else _again(result.case))]
+        lines += [f"  again: {command(option, str(result.case))}"]
     for seen in sorted(tally.disturbed, key=lambda one: one.name)[:most]:
         lines += [f"\nschedule {seen.name}: {seen.told}", *(f"  {problem}" for problem in seen.problems)]
-        lines += [f"  again: make chaos CHAOS_ARGS='--schedule {seen.name}'"]
+        lines += [f"  again: {command('--schedule', seen.name)}"]
     left = len(tally.findings) + len(tally.disturbed) - 2 * most
     return "\n".join(lines) + (f"\nand perhaps {left} more" if left > 0 else "")
 
 
-def _again(case: Case) -> str:
-    return f"make chaos CHAOS_ARGS='--case \"{case}\"'"
+def command(*given: str) -> str:
+    """Write a command so that a shell, and then make's, take it as it is meant; names have apostrophes in them.
+
+    Example:
+        >>> print(command("--case", "invoice | paid | 1 | 429 | new run"))
+        make chaos CHAOS_ARGS='--case "invoice | paid | 1 | 429 | new run"'
+    """
+    words = " ".join(part if part.replace("-", "").replace(":", "").isalnum() else f'"{part}"' for part in given)
+    quoted = '"' + words.replace('"', r"\"") + '"' if "'" in words else f"'{words}'"
+    return f"make chaos CHAOS_ARGS={quoted}" if given else "make chaos"

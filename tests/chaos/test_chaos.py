@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from prefect_stripe.flows.payment_process import PaymentWork
 from prefect_stripe.flows.process import Process
 from tests.chaos.cases import COMBINATIONS, Case, cases_at, try_out
 from tests.chaos.ground import Ground, new_world
+from tests.chaos.report import command
 from tests.chaos.schedules import schedule_of
 from tests.flows.world import World
 
@@ -149,6 +151,13 @@ def test_a_case_can_be_read_as_it_is_written() -> None:
     ):
         with pytest.raises(ValueError, match="case"):
             Case.parse(wrong)
+
+
+@pytest.mark.parametrize("path", ["paid", "paid by the customer's default"])
+def test_a_shell_takes_a_command_as_it_is_meant(path: str) -> None:
+    case = str(Case("invoice", path, 1, "429", "new run"))
+    name, _, given = shlex.split(command("--case", case))[2].partition("=")
+    assert (name, shlex.split(given)) == ("CHAOS_ARGS", ["--case", case])
 
 
 def test_a_schedule_is_the_same_each_time_that_it_is_drawn() -> None:
