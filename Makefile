@@ -39,6 +39,11 @@ chaos: $(INSTALLED) ## Break the lifecycles at every exchange, in every manner (
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
+.PHONY: mutations
+mutations: $(INSTALLED) ## Take out, one by one, what keeps money from moving twice: each time a test must fail
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m tests.mutations
+
 .PHONY: test-stripe
 test-stripe: $(INSTALLED) ## Run the contract tests against Stripe's test mode (STRIPE_API_KEY=sk_test_…)
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \

@@ -26,6 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from prefect_stripe.client.bodies import MOST_BYTES, Body, OversizedError, unpacked
 from prefect_stripe.client.config import ClientConfig, is_loopback
 from prefect_stripe.client.exchange import Answer, NoAnswer, WireRequest
 from prefect_stripe.client.streams import connected
@@ -39,6 +40,7 @@ _FAILURES: Final = (
     httpcore.ProxyError,
     httpcore.TimeoutException,
     TimeoutError,
+    OversizedError,
     zlib.error,
 )
 
@@ -95,13 +97,13 @@ class Pool:
         deadline = time.monotonic() + config.connect_timeout + config.timeout
         response = lane.handle_request(self._address.request(request, config))
         try:
-            chunks: list[bytes] = []
+            body = Body()
             for chunk in response.iter_stream():
-                chunks.append(chunk)
+                body.add(chunk)
                 # The timeout of a read begins anew with each byte that drips in.
                 if time.monotonic() > deadline:
                     raise TimeoutError
-            return _answer(response, b"".join(chunks))
+            return _answer(response, body.whole())
         finally:
             response.close()
 
@@ -141,7 +143,10 @@ class AsyncPool:
     async def _answer(self, lane: AsyncLane, request: WireRequest, config: ClientConfig) -> Answer:
         response = await lane.handle_async_request(self._address.request(request, config))
         try:
-            return _answer(response, await response.aread())
+            body = Body()
+            async for chunk in response.aiter_stream():
+                body.add(chunk)
+            return _answer(response, body.whole())
         finally:
             await response.aclose()
 
@@ -337,7 +342,7 @@ def _proxy(api_base: str) -> httpx.Proxy | None:
 def _answer(response: httpcore.Response, body: bytes) -> Answer:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
     if headers.get("content-encoding") == "gzip":
-        body = zlib.decompress(body, wbits=31)
+        body = unpacked(body)
     return Answer(response.status, headers, body)
 
 
@@ -346,6 +351,8 @@ def _no_answer(error: Exception, config: ClientConfig) -> NoAnswer:
         return NoAnswer(f"no connection within {config.connect_timeout:g} s")
     if isinstance(error, httpcore.TimeoutException | TimeoutError):
         return NoAnswer(f"nothing, or not all of it, came within {config.timeout:g} s")
+    if isinstance(error, OversizedError):
+        return NoAnswer(f"the answer is larger than {MOST_BYTES // 2**20} MB")
     if isinstance(error, zlib.error):
         return NoAnswer("the answer could not be unpacked")
     # The text of a LocalProtocolError may quote a header.

@@ -1,0 +1,159 @@
+"""What is taken out of the code, one at a time, and the tests that must notice: each replacement must fit exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CUSTOMERS = "tests/flows/test_process_customers.py"
+DISTURBED = "tests/flows/test_process_disturbed.py"
+LOOK_UPS = "tests/flows/test_look_ups.py"
+PATHS = "tests/flows/test_process_paths.py::test_each_path_ends_where_it_should_and_stays_there"
+RUNS = "tests/tasks/test_identity.py"
+
+EIGHT_AT_ONCE = f"{CUSTOMERS}::test_eight_runs_of_one_order_at_once_make_one_invoice_and_one_charge"
+BEGUN_AGAIN = f"{RUNS}::test_what_begins_again_after_a_write_makes_nothing_twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One thing that is taken out.
+
+    Attributes:
+        what: What it is.
+        file: Where it stands.
+        before: The code as it is; it stands there once.
+        after: The code without it.
+        tests: Those that must fail, at least one of them.
+    """
+
+    what: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = [
+    Mutant(
+        "the idempotency key",
+        "client/exchange.py",
+        'headers["Idempotency-Key"] = call.idempotency_key or str(uuid.uuid4())',
+        'headers["Idempotency-Key"] = str(uuid.uuid4())',
+        (EIGHT_AT_ONCE,),
+    ),
+    Mutant(
+        "the key that is kept over a task's retries",
+        "tasks/identity.py",
+        "    if flow_run_id is None and not attempts:\n        return wanted\n",
+        "    if flow_run_id is None:\n        return wanted\n",
+        (f"{BEGUN_AGAIN}[a_task_outside_of_flows]",),
+    ),
+    Mutant(
+        "the slot, of a business",
+        "client/identity.py",
+        "_digest(account, business_key, operation, list(ids), slot, generation)",
+        "_digest(account, business_key, operation, list(ids), generation)",
+        (EIGHT_AT_ONCE, f"{DISTURBED}::test_a_change_of_a_long_invoice_is_told_in_a_few_lines"),
+    ),
+    Mutant(
+        "the slot, of a run",
+        "client/identity.py",
+        "content: object = slot if slot is not None else [",
+        "content: object = [",
+        (f"{RUNS}::test_slots_tell_the_same_writes_of_a_run_apart",),
+    ),
+    Mutant(
+        "the look-up, by list",
+        "flows/invoice_process.py",
+        'found = yield from self._own(label, "list_invoices", self._since())',
+        "found: list[StripeObject] = []",
+        (f"{LOOK_UPS}::test_what_neither_keys_nor_a_search_know_is_found_by_list",),
+    ),
+    Mutant(
+        "the look-up, by search",
+        "flows/invoice_process.py",
+        'found = yield from self._own(label, "search_invoices", {"query": query})',
+        "found: list[StripeObject] = []",
+        (f"{DISTURBED}::test_an_invoice_older_than_the_look_back_is_not_made_again",),
+    ),
+    Mutant(
+        "the look-up again, after an answer that was lost",
+        "flows/business.py",
+        "                seen = yield from look(None)\n",
+        "                seen = None\n",
+        (f"{CUSTOMERS}::test_a_customer_whose_making_was_not_heard_of_is_found_though_search_lags",),
+    ),
+    Mutant(
+        "the re-read after a replay",
+        "flows/business.py",
+        "            if not reply.replayed:\n",
+        "            if True:\n",
+        (
+            f"{DISTURBED}::test_a_draft_that_a_person_deleted_is_made_anew",
+            f"{DISTURBED}::test_contents_changed_there_and_back_within_a_day",
+        ),
+    ),
+    Mutant(
+        "the next generation of a key",
+        "flows/business.py",
+        "(*ids, *about), slot, generation)",
+        "(*ids, *about), slot, 0)",
+        (f"{DISTURBED}::test_a_draft_that_a_person_deleted_is_made_anew",),
+    ),
+    Mutant(
+        "the goal's check of amounts, of an invoice",
+        "flows/invoice_lines.py",
+        '        if seen["total"] == expected:\n',
+        "        if True:\n",
+        (f"{DISTURBED}::test_a_line_that_a_person_added_stops_the_draft_and_is_named",),
+    ),
+    Mutant(
+        "the goal's check of amounts, of a payment",
+        "flows/payment_settlement.py",
+        '                if intent["amount_received"] != wanted:\n',
+        "                if False:\n",
+        (f"{LOOK_UPS}::test_another_amount_that_was_captured_is_told_and_is_no_success",),
+    ),
+    Mutant(
+        "the goal's check of how it was reached",
+        "flows/invoice_settlement.py",
+        '        if wanted == "pay" and elsewhere:\n',
+        "        if False:\n",
+        (f"{DISTURBED}::test_paid_by_a_person_between_looking_and_paying",),
+    ),
+    Mutant(
+        "the root flow-run scope",
+        "tasks/identity.py",
+        "return str(flow_run_runtime.root_flow_run_id or flow_run_id)",
+        "return flow_run_id",
+        (f"{BEGUN_AGAIN}[a_flow_around_a_subflow]",),
+    ),
+    Mutant(
+        "the customer's own key",
+        "flows/customers.py",
+        'Business(f"customer:{self.external_id or _normalised(self.email)}", account)',
+        'Business(f"customer:{order.external_id}", account)',
+        (f"{CUSTOMERS}::test_fifty_orders_of_one_new_customer_at_once_make_one",),
+    ),
+    Mutant(
+        "the attempt number",
+        "flows/invoice_settlement.py",
+        'slot=f"pay-{attempt}"',
+        'slot="pay"',
+        (f"{PATHS}[declined three times]",),
+    ),
+    Mutant(
+        "the count of attempts that were made before",
+        "flows/invoice_settlement.py",
+        "made, taken = max(made, len(failed)), False",
+        "made, taken = made, False",
+        (f"{PATHS}[declined three times]",),
+    ),
+    Mutant(
+        "the account in a key",
+        "tasks/identity.py",
+        "call.stripe_account or wanted.credentials.stripe_account or ''",
+        "''",
+        (f"{RUNS}::test_another_account_is_another_write",),
+    ),
+]
