@@ -147,7 +147,7 @@ MUTANTS = [
         "flows/invoice_settlement.py",
         "made, taken = max(made, len(failed)), False",
         "made, taken = made, False",
-        (f"{PATHS}[declined three times]",),
+        (f"{PATHS}[declined]",),
     ),
     Mutant(
         "the account in a key",
