@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, 
 
 from prefect_stripe.blocks.settings import StripeSettings
 from prefect_stripe.client import API_BASE, API_VERSION, AsyncStripeClient, ClientConfig, RetryPolicy, StripeClient
-from prefect_stripe.client.config import check_base, check_header, check_key
+from prefect_stripe.client.config import check_base, check_header, check_key, key_problem
 from prefect_stripe.client.errors import AuthenticationError
 
 _PREFECTS_OWN: Final = frozenset({"block_type_slug", "_block_document_id", "_block_document_name", "_is_anonymous"})
@@ -174,7 +174,8 @@ class StripeCredentials(CredentialsBlock):
     @model_validator(mode="after")
     def _check_key(self) -> Self:
         # An AuthenticationError passes through pydantic as it is: a ValidationError would carry the key as its input.
-        check_key(self.api_key.get_secret_value(), self.mode)
+        if problem := key_problem(self.api_key.get_secret_value(), self.mode):
+            raise problem
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -240,6 +241,10 @@ class StripeCredentials(CredentialsBlock):
 
     def config(self) -> ClientConfig:
         """Return the client's configuration; it holds the key, so keep it out of anything that is stored."""
+        # Also where fields were set since: refused here, no variable of a traceback holds the key, as one below would.
+        if problem := key_problem(self.api_key.get_secret_value(), self.mode):
+            raise problem
+        check_base(self.api_base)
         return ClientConfig(
             api_key=self.api_key.get_secret_value(),
             mode=self.mode,

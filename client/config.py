@@ -91,27 +91,34 @@ def check_key(api_key: str, mode: Mode) -> None:
     Raises:
         AuthenticationError: With what to do about it. The key is never part of the message.
     """
+    if problem := key_problem(api_key, mode):
+        raise problem
+
+
+def key_problem(api_key: str, mode: Mode) -> AuthenticationError | None:
+    """Return what is wrong with a key, to be raised where no variable holds it."""
     if not api_key:
-        raise AuthenticationError(
+        return AuthenticationError(
             "no API key: set STRIPE_API_KEY, or save a StripeCredentials block with the secret key "
             "from the Stripe Dashboard (Developers, API keys)"
         )
     kind, _, rest = api_key.partition("_")
     key_mode, _, secret = rest.partition("_")
     if kind == "pk":
-        raise AuthenticationError(
+        return AuthenticationError(
             "this is a publishable key (pk_…): use a secret key (sk_…) or a restricted key (rk_…)"
         )
     if kind not in _KEY_KINDS or key_mode not in {"test", "live"} or not secret or not api_key.isascii():
-        raise AuthenticationError(
+        return AuthenticationError(
             "this is not a Stripe API key: it should start with sk_test_, rk_test_, sk_live_ or rk_live_"
         )
     if any(c.isspace() or not c.isprintable() for c in api_key):
-        raise AuthenticationError("the API key has a space or a line break in it: copy it once more")
+        return AuthenticationError("the API key has a space or a line break in it: copy it once more")
     if key_mode != mode:
-        raise AuthenticationError(
+        return AuthenticationError(
             f"the key is a {key_mode} key, and the mode is {mode!r}: use a {mode} key, or declare mode={key_mode!r}"
         )
+    return None
 
 
 def check_base(api_base: str) -> None:

@@ -176,6 +176,11 @@ def _params(call: Call) -> Mapping[str, Any]:
 
 
 def _headers(operation: Operation, call: Call, config: ClientConfig) -> dict[str, str]:
+    # Checked before there is a header with the key in it, which a traceback that shows variables would show.
+    if call.stripe_account is not None:
+        check_header("stripe_account", call.stripe_account)
+    if operation.method == "POST" and call.idempotency_key is not None:
+        check_header("idempotency_key", call.idempotency_key)
     headers = {
         "Authorization": f"Bearer {config.api_key}",
         "Stripe-Version": config.api_version,
@@ -183,13 +188,9 @@ def _headers(operation: Operation, call: Call, config: ClientConfig) -> dict[str
         "Accept": "application/json",
         "Accept-Encoding": "gzip",
     }
-    if call.stripe_account is not None:
-        check_header("stripe_account", call.stripe_account)
     if account := call.stripe_account or config.stripe_account:
         headers["Stripe-Account"] = account
     if operation.method == "POST":
-        if call.idempotency_key is not None:
-            check_header("idempotency_key", call.idempotency_key)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         headers["Idempotency-Key"] = call.idempotency_key or str(uuid.uuid4())
     return headers
@@ -232,19 +233,22 @@ def exchange(
             if result.http_status == 429 and _refused_by_limiter(result, outcome):
                 limits.refused(operation.path, search, clock())
             retry_after = retry_after_seconds(outcome.headers)
-            error = result
         else:
             assert outcome is not None, "a request is answered with an outcome"
-            error = APIConnectionError(
+            result = APIConnectionError(
                 f"no answer from {config.api_base}: {outcome.reason}",
                 operation=operation.name,
                 ids=call.ids,
                 retryable=True,
             )
-        unsure = unsure or error.http_status is None or not 300 <= error.http_status < 500
-        pause = config.retries.pause(tries, clock() - begun, retry_after) if error.retryable else None
+        unsure = unsure or result.http_status is None or not 300 <= result.http_status < 500
+        pause = config.retries.pause(tries, clock() - begun, retry_after) if result.retryable else None
         if pause is None:
-            raise error
+            try:
+                raise result
+            finally:
+                # By its traceback an error holds this frame: holding it here, too, would keep both until a collection.
+                del result
         yield Wait(pause)
 
 

@@ -19,7 +19,7 @@ from prefect.tasks import exponential_backoff
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import OPERATIONS, Call, StripeError
-from prefect_stripe.client.errors import without_secrets
+from prefect_stripe.client.errors import MOST_OF_AN_ID, masked, without_secrets
 from prefect_stripe.tasks.identity import identified
 
 P = ParamSpec("P")
@@ -154,6 +154,15 @@ async def _aanswer(wanted: Wanted[Any]) -> Any:
     return [without_secrets(i) async for page in client.walk(call, wanted.max_items) for i in page]
 
 
+def _run_name(name: str, ids: Sequence[str]) -> Callable[[dict[str, Any]], str]:
+    def run_name(parameters: dict[str, Any]) -> str:
+        # What is given for an id may be anything, a client secret or a whole customer, and a name is kept and shown.
+        given = (parameters[id_] for id_ in ids)
+        return " ".join([name, *(masked(each[:MOST_OF_AN_ID]) if isinstance(each, str) else "?" for each in given)])
+
+    return run_name
+
+
 def _task(fn: Callable[P, Any], operation: str, name: str) -> Task[P, Any]:
     ids = OPERATIONS[operation].ids
     return Task(
@@ -161,6 +170,6 @@ def _task(fn: Callable[P, Any], operation: str, name: str) -> Task[P, Any]:
         name=name,
         # A cached read is the state before the change; a write is safe by its idempotency key, not by a cache.
         cache_policy=NO_CACHE,
-        task_run_name=" ".join([name, *(f"{{{id_}}}" for id_ in ids)]) if ids else None,
+        task_run_name=cast(Any, _run_name(name, ids)) if ids else None,
         **RETRIES,
     )
