@@ -92,6 +92,8 @@ def _clause(searched: str, field: str, operator: str, value: str | int | bool | 
         raise ParameterError(
             f"{name} is a {kind} field: it takes {' '.join(sorted(_OPERATORS[kind]))}, not {operator!r}"
         )
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ParameterError(f"{name} is compared with a number of more than 64 bits")
     if operator == "~" and len(str(value)) < 3:
         raise ParameterError(f"{name} ~ {value!r}: a part must have at least three characters")
     written = f"metadata[{_quoted(metadata[1])}]" if metadata else name
@@ -103,10 +105,9 @@ def _value(name: str, kind: str, operator: str, value: str | int | bool | None) 
         if operator != ":":
             raise ParameterError(f"{name} {operator} None: absence is asked for with ':'")
         return "null"
-    if kind == "numeric" and (isinstance(value, bool) or not isinstance(value, int) or value.bit_length() > 64):
+    if kind == "numeric" and (isinstance(value, bool) or not isinstance(value, int)):
         raise ParameterError(
-            f"{name} is compared with whole numbers of 64 bits (minor units, Unix seconds), not with this "
-            f"{type(value).__name__}"
+            f"{name} is compared with whole numbers (minor units, Unix seconds), not with this {type(value).__name__}"
         )
     if isinstance(value, bool):
         return '"true"' if value else '"false"'

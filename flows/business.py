@@ -31,6 +31,10 @@ class Rejected(Exception):
     """The order, or what was found for it, does not allow going on. Its text is for the operator."""
 
 
+class KeyTaken(Rejected):
+    """A key was used with other contents: what it stands for is not what is asked for, and may be on its way."""
+
+
 class Business:
     """One piece of business, named by its business key, on one account.
 
@@ -91,6 +95,7 @@ class Business:
             stands: Says of a refusal that it holds even as a stored answer, as beginning anew would be another try.
 
         Raises:
+            KeyTaken: Its key was used with other contents, and it does not renew.
             CardError: The payment was declined, now or as a stored answer has it.
             StripeError: It failed, and was seen not to hold.
         """
@@ -108,7 +113,7 @@ class Business:
                     yield Note(f"{label}: the answer was lost or refused, and it is done", seen, step)
                     return seen
                 if isinstance(error, IdempotencyError) and not renews:
-                    raise Rejected(
+                    raise KeyTaken(
                         f"{label}: begun before with other contents, perhaps this very moment, and not to be seen: run "
                         "it again in a minute; if what was begun has been deleted, in a day"
                     ) from error
@@ -126,7 +131,10 @@ class Business:
             if seen is not None:
                 return seen
         if refusal is not None:
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal
         raise Rejected(f"{label}: begun {MOST_GENERATIONS} times within a day, and what it made is gone each time")
 
     def stood_still(self, since: datetime) -> bool:

@@ -101,8 +101,9 @@ class Customers:
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is None:
-                # By list, which knows at once: another order may just have made it, and spelt its e-mail otherwise.
-                recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+                # By list, which knows at once; where it has no address yet, among all that are new.
+                new = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+                recent = new if self.external_id else {"email": _normalised(self.email)}
                 page = yield from self.business.read(f"look again for {self._who}", "list_customers", params=recent)
                 return (yield from self._pick(page["data"]))
             seen = yield from self.business.read(f"read {answered['id']}", "retrieve_customer", answered["id"])

@@ -14,6 +14,7 @@ from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.business import (
     DAYS_OF_KEYS,
     Business,
+    KeyTaken,
     Look,
     Rejected,
     Steps,
@@ -76,7 +77,6 @@ class InvoiceWork:
         self.business = Business(order.external_id, account)
         self.customer: str | None = order.customer
         self.invoice: StripeObject = {}
-        self.lines = Lines(self)
 
     def run(self) -> Process[tuple[Ending, str | None]]:
         """Do what is missing; return how it ended and why."""
@@ -90,13 +90,15 @@ class InvoiceWork:
             return (yield from Settling(self).settle())
         if not self.invoice:
             yield from self._create(voided)
+        # Not held by this object, which it holds: the two would stay, with all that they read, until a collection.
+        lines = Lines(self)
         if self.invoice["status"] == "draft":
-            yield from self._complete_draft()
+            yield from self._complete_draft(lines)
         # Also of what was a draft a moment ago: another version of the order may have been at work on it.
         self._refuse_changed_contents()
         # Whoever finalized it, whatever was done to the draft before: nothing is asked for but the order's total.
-        yield from self.lines.tie_out()
-        yield from self.lines.compare()
+        yield from lines.tie_out()
+        yield from lines.compare()
         yield from self._send()
         return (yield from Settling(self).settle())
 
@@ -207,36 +209,44 @@ class InvoiceWork:
                 if seen is None and not (yield from self._is_gone(answered["id"])):
                     raise Rejected(_VOIDED_MEANWHILE.format(answered["id"]))
                 return seen
-            # Of all customers, and by list, which knows at once: the key may stand for another customer's invoice.
-            label = f"look again for {self.order.external_id}"
-            recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
-            own = yield from self._own(label, "list_invoices", recent)
-            self._take([invoice for invoice in own if invoice["status"] != "void"])
-            known = {invoice["id"] for invoice in voided}
-            ended = [one["id"] for one in own if one["id"] not in known and one["customer"] == self.customer]
-            if ended and not self.invoice:
-                # By another worker, which went all the way with what this write began: not to be begun anew.
-                raise Rejected(_VOIDED_MEANWHILE.format(ended[0]))
-            return self.invoice or None
+            return (yield from self._look_again(voided, customer=self.customer))
 
         looked = self.business.now
-        self.invoice = yield from self.business.write(
-            self.label("create draft", ""),
-            "create_invoice",
-            slot=f"invoice-{len(voided)}",
-            look=look,
-            params={
-                "customer": self.customer,
-                "currency": self.order.currency,
-                # Sent although they are the defaults: other API versions have others, and these two move money.
-                "auto_advance": False,
-                "pending_invoice_items_behavior": "exclude",
-                "metadata": {ORDER: self.order.external_id},
-            },
-            renews=False,
-        )
+        try:
+            self.invoice = yield from self.business.write(
+                self.label("create draft", ""),
+                "create_invoice",
+                slot=f"invoice-{len(voided)}",
+                look=look,
+                params={
+                    "customer": self.customer,
+                    "currency": self.order.currency,
+                    # Sent although they are the defaults: other API versions have others, and these two move money.
+                    "auto_advance": False,
+                    "pending_invoice_items_behavior": "exclude",
+                    "metadata": {ORDER: self.order.external_id},
+                },
+                renews=False,
+            )
+        except KeyTaken:
+            # It may stand for another customer's invoice: those are looked through only here, since they may be many.
+            self.invoice = (yield from self._look_again(voided)) or {}
+            if not self.invoice:
+                raise
         if self.business.stood_still(looked):
             yield from self._give_way(looked)
+
+    def _look_again(self, voided: list[StripeObject], **where: Any) -> Process[StripeObject | None]:
+        """Look by list, which knows at once, for what may have been made a moment ago."""
+        recent = {**where, "created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+        own = yield from self._own(f"look again for {self.order.external_id}", "list_invoices", recent)
+        self._take([invoice for invoice in own if invoice["status"] != "void"])
+        known = {invoice["id"] for invoice in voided}
+        ended = [one["id"] for one in own if one["id"] not in known and one["customer"] == self.customer]
+        if ended and not self.invoice:
+            # By another worker, which went all the way with what this write began: not to be begun anew.
+            raise Rejected(_VOIDED_MEANWHILE.format(ended[0]))
+        return self.invoice or None
 
     def _give_way(self, since: datetime) -> Steps:
         """Delete the empty draft that was just made, if this run stood still so long that another one was made."""
@@ -270,7 +280,7 @@ class InvoiceWork:
             return None
         return None if seen.get("deleted") or seen["status"] == "void" else seen
 
-    def _complete_draft(self) -> Steps:
+    def _complete_draft(self, lines: Lines) -> Steps:
         """Make the draft say what the order says, see that it comes to the right total, and finalize it."""
         if self.invoice["currency"] != self.order.currency:
             raise Rejected(
@@ -278,7 +288,7 @@ class InvoiceWork:
                 f"{self.order.currency}: delete the draft, or use another external_id"
             )
         yield from self._set_terms()
-        yield from self.lines.converge()
+        yield from lines.converge()
         if not self.invoice["amount_due"] and self.order.settlement in {"mark_uncollectible", "void"}:
             raise Rejected(
                 f"nothing is due on the draft {self.invoice['id']}, so that it would be paid as soon as it is "

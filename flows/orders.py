@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from numbers import Integral
 from typing import Annotated, Any, Literal, Self
 
@@ -21,10 +22,17 @@ LARGEST = 99_999_999
 """Stripe charges no more minor units at once."""
 
 
+def _shown(value: Any) -> str:
+    # Of anything else than a plain value the whole text may be without end.
+    if isinstance(value, str):
+        return repr(value[:60])
+    return repr(value) if isinstance(value, bool | float | Decimal) else f"a {type(value).__name__}"
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(
-            f"{value!r:.60} is not a whole number: amounts are whole minor units (1250 for 12.50 USD, 500 for 500 "
+            f"{_shown(value)} is not a whole number: amounts are whole minor units (1250 for 12.50 USD, 500 for 500 "
             "JPY), quantities whole pieces"
         )
     return int(value)

@@ -13,6 +13,7 @@ from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.business import (
     DAYS_OF_KEYS,
     Business,
+    KeyTaken,
     Look,
     Rejected,
     Steps,
@@ -164,34 +165,42 @@ class PaymentWork:
 
         def look(answered: StripeObject | None) -> Process[StripeObject | None]:
             if answered is None:
-                # Of all customers, and by list: the key may stand for another customer's payment.
-                recent = {"created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
-                self._take(
-                    (yield from self._own(f"look again for {order.external_id}", "list_payment_intents", recent))
-                )
-                return self.intent or None
+                return (yield from self._look_again(customer=self.customer))
             self.intent = answered
             return (yield from self.reread())
 
         looked = self.business.now
-        self.intent = yield from self.business.write(
-            f"create payment for {order.external_id}",
-            "create_payment_intent",
-            slot="payment",
-            look=look,
-            params={
-                "amount": order.amount,
-                "currency": order.currency,
-                "customer": self.customer,
-                "description": order.description,
-                "capture_method": order.capture_method,
-                "allowed_payment_method_types": [order.payment_method_type],
-                "metadata": {ORDER: order.external_id, FINGERPRINT: order.fingerprint},
-            },
-            renews=False,
-        )
+        try:
+            self.intent = yield from self.business.write(
+                f"create payment for {order.external_id}",
+                "create_payment_intent",
+                slot="payment",
+                look=look,
+                params={
+                    "amount": order.amount,
+                    "currency": order.currency,
+                    "customer": self.customer,
+                    "description": order.description,
+                    "capture_method": order.capture_method,
+                    "allowed_payment_method_types": [order.payment_method_type],
+                    "metadata": {ORDER: order.external_id, FINGERPRINT: order.fingerprint},
+                },
+                renews=False,
+            )
+        except KeyTaken:
+            # It may stand for another customer's payment: those are looked through only here, since they may be many.
+            self.intent = (yield from self._look_again()) or {}
+            if not self.intent:
+                raise
         if self.business.stood_still(looked):
             yield from self._give_way(looked)
+
+    def _look_again(self, **where: Any) -> Process[StripeObject | None]:
+        """Look by list, which knows at once, for what may have been begun a moment ago."""
+        recent = {**where, "created": {"gte": self.business.ago(DAYS_OF_KEYS)}}
+        label = f"look again for {self.order.external_id}"
+        self._take((yield from self._own(label, "list_payment_intents", recent)))
+        return self.intent or None
 
     def _give_way(self, since: datetime) -> Steps:
         """Cancel what was just begun, if this run stood still so long that another one was begun meanwhile."""

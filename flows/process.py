@@ -99,18 +99,19 @@ def drive(
         StripeError: One that the process has no answer to.
     """
     reply: Reply | None = None
-    failure: StripeError | None = None
+    # Of at most one, and emptied before it is thrown: an error that this frame still held would hold it in turn.
+    failures: list[StripeError] = []
     while True:
         try:
-            step = process.send(reply) if failure is None else process.throw(failure)
+            step = process.throw(failures.pop()) if failures else process.send(reply)
         except StopIteration as end:
             result: T = end.value
             return result
-        reply, failure = None, None
+        reply = None
         if isinstance(step, Note):
             tell(step)
             continue
         try:
             reply = do(step)
         except StripeError as error:
-            failure = error
+            failures.append(error)
