@@ -87,6 +87,7 @@ def test_an_operator_reads_the_report_and_a_listener_hears_of_each_order(
 ) -> None:
     orders.write_text(orders.read_text().replace("ORD-", "HEARD-"))
     told = Told(run(orders, credentials, chunk_size=4))
+    assert told.flow_run.name == "invoices of orders.csv"
     report = told.artifact_of("markdown")
     assert str(report.key).startswith("invoices-orders-csv-")
     for words in ("7 orders: 1 rejected, 6 done, of 9 rows", "| USD | open | 6 | 88.00 USD | 0.00 USD |", "HEARD-6"):
