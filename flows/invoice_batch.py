@@ -18,7 +18,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.utilities.annotations import quote
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import StripeError
@@ -26,6 +26,7 @@ from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.flows.batch import BatchReport, Tally, in_markdown, invoice_orders, write_rejects
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import failed
+from prefect_stripe.flows.forms import titled
 from prefect_stripe.flows.order_files import OrderFile, orders_in
 from prefect_stripe.flows.order_rows import OrderFileError
 from prefect_stripe.flows.orders import InvoiceOrder
@@ -67,13 +68,13 @@ def _run_name() -> str:
 
 @flow(name="invoice-batch", flow_run_name=_run_name, persist_result=False)
 def invoice_batch(
-    orders_file: str,
-    credentials: StripeCredentials | None = None,
-    outcomes_file: str | None = None,
-    rejects_file: str | None = None,
-    chunk_size: Annotated[int, Field(ge=1, le=500)] = 50,
-    side_by_side: Annotated[int, Field(ge=1, le=64)] = 16,
-    look_back_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 365,
+    orders_file: Annotated[str, titled("File of orders", min_length=1)],
+    credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
+    outcomes_file: Annotated[str, titled("File of outcomes")] = "",
+    rejects_file: Annotated[str, titled("File of rejects")] = "",
+    chunk_size: Annotated[int, titled("Orders in a chunk", ge=1, le=500)] = 50,
+    side_by_side: Annotated[int, titled("Orders side by side", ge=1, le=64)] = 16,
+    look_back_days: Annotated[int, titled("Look back (days)", ge=1, le=MOST_DAYS)] = 365,
 ) -> dict[str, Any]:
     """Invoice a file of orders: each is brought to its end as invoice_lifecycle does it; a bad row stops no other.
 
@@ -110,8 +111,8 @@ def invoice_batch(
     """
     try:
         credentials = credentials or StripeCredentials.from_environment()
-        outcomes_place = _beside(orders_file, "outcomes") if outcomes_file is None else outcomes_file
-        rejects_place = _beside(orders_file, "rejects") if rejects_file is None else rejects_file
+        outcomes_place = outcomes_file or _beside(orders_file, "outcomes")
+        rejects_place = rejects_file or _beside(orders_file, "rejects")
         with ExitStack() as stack:
             copy = stack.enter_context(local_copy(orders_file))
             file = orders_in(copy, name_of(orders_file))

@@ -5,20 +5,20 @@
 from typing import Annotated, Any
 
 from prefect import flow
-from pydantic import Field
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import run_order
+from prefect_stripe.flows.forms import titled
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
 
 
 @flow(name="invoice-lifecycle", flow_run_name="invoice {order.external_id}", persist_result=False)
 def invoice_lifecycle(
-    order: InvoiceOrder,
-    credentials: StripeCredentials | None = None,
-    look_back_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 365,
+    order: Annotated[InvoiceOrder, titled("Order")],
+    credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
+    look_back_days: Annotated[int, titled("Look back (days)", ge=1, le=MOST_DAYS)] = 365,
 ) -> dict[str, Any]:
     """Invoice an order: create, complete, tie out, finalize, send and settle; only what is still missing is done.
 

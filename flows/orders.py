@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from prefect_stripe.client.identity import fingerprint
+from prefect_stripe.flows.forms import plain_fields
 from prefect_stripe.money import CURRENCIES, chargeable
 
 _ID = r"^[A-Za-z0-9_]{1,255}$"
@@ -85,7 +86,7 @@ OnDecline = Literal["leave_open", "mark_uncollectible", "void", "fail"]
 class OrderLine(BaseModel):
     """One line: a description with a unit amount, or one of your prices; times a quantity."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     description: Text | None = Field(
         default=None, max_length=500, title="Description", description="What the customer reads on the invoice."
@@ -114,7 +115,7 @@ class OrderLine(BaseModel):
 class LineCorrection(BaseModel):
     """What to change of a line, before the invoice is finalized."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     line: WholeNumber = Field(
         ge=1, le=MOST_LINES, title="Line", description="Number of the line to correct, counted from 1."
@@ -138,7 +139,7 @@ class LineCorrection(BaseModel):
 class Order(BaseModel):
     """What every order says: its business key, its currency, and its customer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     external_id: Text = Field(
         min_length=1,

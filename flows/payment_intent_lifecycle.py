@@ -5,20 +5,20 @@
 from typing import Annotated, Any
 
 from prefect import flow
-from pydantic import Field
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import run_order
+from prefect_stripe.flows.forms import titled
 from prefect_stripe.flows.payment_orders import PaymentOrder
 from prefect_stripe.flows.payment_process import payment_process
 
 
 @flow(name="payment-intent-lifecycle", flow_run_name="payment {order.external_id}", persist_result=False)
 def payment_intent_lifecycle(
-    order: PaymentOrder,
-    credentials: StripeCredentials | None = None,
-    look_back_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 365,
+    order: Annotated[PaymentOrder, titled("Order")],
+    credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
+    look_back_days: Annotated[int, titled("Look back (days)", ge=1, le=MOST_DAYS)] = 365,
 ) -> dict[str, Any]:
     """Take a payment: create, confirm, verify or increase, then capture, hold or cancel; only what is missing is done.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import orjson
 from prefect import flow
@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 import prefect_stripe.tasks
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import OPERATIONS, ParameterError
+from prefect_stripe.flows.forms import titled
 from prefect_stripe.flows.operation_parameters import OperationParameter, typed_parameters
 from prefect_stripe.schema import problems
 from prefect_stripe.tasks.declaration import StripeObject
@@ -61,6 +62,7 @@ OperationName = Literal[
     "pay_invoice",
     "preview_invoice",
     "remove_invoice_lines",
+    "retrieve_balance",
     "retrieve_balance_transaction",
     "retrieve_charge",
     "retrieve_customer",
@@ -101,11 +103,11 @@ MOST_ROWS: Final = 500
 
 @flow(name="run-operation", flow_run_name="{operation}", persist_result=False)
 def run_operation(
-    operation: OperationName,
-    ids: list[str] = [],  # noqa: B006 - never changed, and a form shows it as an empty list
-    parameters: list[OperationParameter] = [],  # noqa: B006
-    credentials: StripeCredentials | None = None,
-    max_items: int | None = 100,
+    operation: Annotated[OperationName, titled("Operation")],
+    ids: Annotated[list[str], titled("Ids")] = [],  # noqa: B006 - never changed, and a form shows it as an empty list
+    parameters: Annotated[list[OperationParameter], titled("Parameters")] = [],  # noqa: B006
+    credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
+    max_items: Annotated[int, titled("Most items", ge=0)] = 100,
 ) -> StripeObject | list[StripeObject]:
     """Run one operation of the Stripe API, and show what it answered.
 
@@ -116,7 +118,7 @@ def run_operation(
         ids: Ids of the objects it is done to, in the order of their names in the API's path; often one, or none.
         parameters: Stripe's parameters, by Stripe's names; amounts in minor units.
         credentials: The Stripe account to use. Empty means the worker's STRIPE_API_KEY and other STRIPE_ variables.
-        max_items: How many items of a list or a search at the most. Empty means all.
+        max_items: How many items of a list or a search at the most. 0 means all.
 
     Returns:
         The object, or the items of a list or a search.
@@ -145,7 +147,7 @@ def run_operation(
     if found := problems(operation, params):
         raise ParameterError("; ".join(map(str, found[:5])), operation=operation, ids=tuple(ids))
     if row.paging is not None:
-        params["max_items"] = max_items
+        params["max_items"] = max_items or None
     task = getattr(prefect_stripe.tasks, operation)
     result: StripeObject | list[StripeObject] = task(
         credentials or StripeCredentials.from_environment(), *ids, **params

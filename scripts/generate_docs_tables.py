@@ -82,7 +82,7 @@ def _values(field: Schema) -> str:
         if choice != {"type": "null"}:
             return _values(choice)
     if "enum" in field:
-        return ", ".join(f"`{choice}`" for choice in field["enum"])
+        return ", ".join(f"`{choice}`" for choice in field["enum"] if choice is not None)
     match field.get("format", field.get("type")):
         case "date-time":
             return "time with its zone"
