@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = {"prefect", "pandas", "numpy", "pyarrow", "stripe"}
-OURS_ABOVE = {f"prefect_stripe.{layer}" for layer in ("blocks", "tasks", "flows")}
+OURS_ABOVE = {f"prefect_stripe.{layer}" for layer in ("blocks", "tasks", "flows", "deployments")}
 
 
 def loaded_by(code: str) -> set[str]:
