@@ -29,6 +29,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED) ## Orders become invoices, offline, on a Prefect server of its own (DEMO_ARGS=--keep leaves it up)
 	@$(BIN)/python examples/demo.py $(DEMO_ARGS)
 
+.PHONY: serve
+serve: $(INSTALLED) ## A Prefect server with the flows on it, to be used in a browser, until Ctrl-C (offline without STRIPE_API_KEY)
+	@$(BIN)/python examples/serve.py
+
 .PHONY: test
 test: $(INSTALLED) ## Run the tests
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
@@ -76,5 +80,5 @@ constraints: $(INSTALLED) ## Write down the versions that are installed, after a
 
 .PHONY: clean
 clean: ## Remove what the others made
-	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .serve build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
+from only_test_keys import problem_of
 from pydantic import SecretStr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -29,7 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from temporary_prefect import temporary_prefect
 
-from prefect_stripe.client import Call, ClientConfig, StripeClient, StripeError
+from prefect_stripe.client import Call, StripeClient, StripeError
 from prefect_stripe.money import format_amount
 from prefect_stripe.sandbox import Sandbox
 
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     key = os.environ.get("STRIPE_API_KEY", "")
-    if problem := _problem_of(key) or (None if options.orders.is_file() else f"There is no file {options.orders}."):
+    if problem := problem_of(key) or (None if options.orders.is_file() else f"There is no file {options.orders}."):
         console.print(f"[red]{escape(problem)}[/] Nothing was started.", soft_wrap=True)
         return 2
     for name in (signal.SIGTERM, signal.SIGHUP):
@@ -105,17 +106,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("orders", type=Path, nargs="?", default=ORDERS, help="CSV of orders (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="leave the Prefect server up until Enter is pressed")
     return parser.parse_args(arguments)
-
-
-def _problem_of(key: str) -> str | None:
-    if key.startswith(("sk_live_", "rk_live_")):
-        return "STRIPE_API_KEY is a live key: the demo charges cards, and takes only a test key (sk_test_…)."
-    try:
-        if key:
-            ClientConfig(api_key=key)
-    except StripeError as error:
-        return f"STRIPE_API_KEY: {error}."
-    return None
 
 
 def _interrupt(number: int, frame: object) -> None:

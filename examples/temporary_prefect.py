@@ -1,4 +1,4 @@
-"""A Prefect server for the length of a `with` block: a port and a home of its own, and nothing left behind."""
+"""A Prefect server for the length of a `with` block, with a home of its own."""
 
 from __future__ import annotations
 
@@ -33,32 +33,52 @@ def temporary_prefect() -> Generator[str]:
     Raises:
         RuntimeError: The server did not start; with the end of what it logged.
     """
+    with TemporaryDirectory(prefix="prefect-stripe-", ignore_cleanup_errors=True) as home, prefect_at(Path(home)) as it:
+        yield it
+
+
+@contextmanager
+def prefect_at(home: Path, port: int = 0) -> Generator[str]:
+    """Start a Prefect server that keeps what it is told in a folder, and have this process use it; end it afterwards.
+
+    To be entered before Prefect is imported, as `temporary_prefect` is.
+
+    Args:
+        home: The folder; its log is `server.log` in there.
+        port: Where it should listen; where that is taken, or 0, it is a free one.
+    """
     assert "prefect" not in sys.modules, "Prefect has read its settings already"
-    with TemporaryDirectory(prefix="prefect-stripe-", ignore_cleanup_errors=True) as home:
-        address = f"http://{HOST}:{_free_port()}"
-        _configure(home, address)
-        log = Path(home, "server.log")
-        with log.open("wb") as output, _server(address, output) as server:
-            _await_health(server, address, log)
-            yield address
+    address = f"http://{HOST}:{_free_port(port)}"
+    _configure(home, address)
+    log = home / "server.log"
+    with log.open("wb") as output, _server(address, output) as server:
+        _await_health(server, address, log)
+        yield address
 
 
-def _configure(home: str, address: str) -> None:
+def _configure(home: Path, address: str) -> None:
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]
     os.environ |= {
-        "PREFECT_HOME": home,
+        "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        # Who clicks on Run waits for it.
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         # The whole story goes to the server; on the console it would break the progress bar.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     }
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        # As the server itself does it: a port whose last connections are fading away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError:
+            probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
