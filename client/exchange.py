@@ -258,7 +258,7 @@ def read(answer: Answer, operation: Operation, call: Call, tries: int) -> Respon
     request_id = headers.get("request-id")
     replayed = headers.get("idempotent-replayed") == "true"
     data = _object_in(answer.body)
-    if 200 <= status < 300 and data is not None and (operation.paging or isinstance(data.get("id"), str)):
+    if 200 <= status < 300 and data is not None and _is_answer(data, operation):
         return Response(data, status, request_id, replayed, _date(headers.get("date")), tries)
     facts: dict[str, Any] = {
         "operation": operation.name,
@@ -276,6 +276,11 @@ def read(answer: Answer, operation: Operation, call: Call, tries: int) -> Respon
         return APIError("the answer is not one of Stripe's", retryable=retryable, **facts)
     message = str(error.get("message") or f"Stripe answered {status} without a message")
     return error_class(status, error)(message, error=error, retryable=retryable, **facts)
+
+
+def _is_answer(data: dict[str, Any], operation: Operation) -> bool:
+    # An account has one balance, and Stripe gives it no id.
+    return bool(operation.paging) or isinstance(data.get("id"), str) or data.get("object") == "balance"
 
 
 def _object_in(body: bytes) -> dict[str, Any] | None:

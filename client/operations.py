@@ -140,6 +140,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("list_charges", "GET", "/v1/charges", "charge", "list"),
         _O("search_charges", "GET", "/v1/charges/search", "charge", "search"),
         _O("capture_charge", "POST", "/v1/charges/{charge}/capture", "charge", found="goal"),
+        _O("retrieve_balance", "GET", "/v1/balance", "balance"),
         _O("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{balance_transaction}",
            "balance_transaction"),
         _O("list_balance_transactions", "GET", "/v1/balance_transactions", "balance_transaction", "list"),

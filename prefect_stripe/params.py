@@ -3339,6 +3339,9 @@ class ChargeCaptureParams(TypedDict, total=False):
     transfer_data: PaymentIntentCaptureParamsTransferData
     transfer_group: str
 
+class BalanceRetrieveParams(TypedDict, total=False):
+    pass
+
 class BalanceTransactionRetrieveParams(TypedDict, total=False):
     pass
 
@@ -3512,6 +3515,7 @@ OPERATION_PARAMS: dict[str, tuple[type, type | None]] = {
     "list_charges": (ChargeListParams, None),
     "search_charges": (ChargeSearchParams, ChargeSearchRequired),
     "capture_charge": (ChargeCaptureParams, None),
+    "retrieve_balance": (BalanceRetrieveParams, None),
     "retrieve_balance_transaction": (BalanceTransactionRetrieveParams, None),
     "list_balance_transactions": (BalanceTransactionListParams, None),
     "attach_payment_method": (PaymentMethodAttachParams, None),

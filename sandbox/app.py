@@ -19,14 +19,19 @@ from prefect_stripe.sandbox.errors import Refusal
 from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.faults import Fault, Faults
 from prefect_stripe.sandbox.ledger import Exchange, Ledger
-from prefect_stripe.sandbox.objects import automatic, captures, subscriptions
+from prefect_stripe.sandbox.objects import automatic, balance, captures, disputes, payouts, subscriptions
 from prefect_stripe.sandbox.routes import Route, match
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import Account, Store, request_id
 from prefect_stripe.sandbox.wire import Connection, Reply, Request
 
 SEEDS: Final[Mapping[str, Callable[..., Row]]] = {
+    "balance_transaction": balance.seed_balance_transaction,
     "charge": captures.seed_charge,
+    "dispute": disputes.seed_dispute,
+    "dispute_won": disputes.seed_dispute_won,
+    "payout": payouts.seed_payout,
+    "payout_failure": payouts.seed_payout_failure,
     "subscription": subscriptions.seed_subscription,
 }
 FORM: Final = "application/x-www-form-urlencoded"
@@ -101,7 +106,7 @@ class Application:
                 automatic.run(self._automatic(account, due.at), due.kind, due.id)
 
     def seed(self, object: str, **how: Any) -> Row:
-        """Make an object that no operation makes: a `subscription` or a bare `charge`, in the test account."""
+        """Make what no operation makes, in the test account: one of `SEEDS`."""
         if object not in SEEDS:
             raise ValueError(f"what can be seeded is {', '.join(SEEDS)}, not {object}")
         ctx = self._automatic(self.store.account(False, access.PLATFORM), self.clock.time())

@@ -129,6 +129,7 @@ KINDS: Final[Mapping[str, Kind]] = {  # [SDK: ExpandableField], and section 4 fo
         },
         extras={"cash_balance": _cash_balance, "tax": _private("_tax")},
     ),
+    "dispute": Kind({"charge": Field("charge"), "payment_intent": Field("payment_intent")}),
     "invoice": Kind(
         {
             "confirmation_secret": Field(None),
@@ -270,7 +271,7 @@ def _replace(account: Account, shown: Row, names: list[str], target: str | None,
     id = shown.get(names[-1])
     found = account.get(target, id) if target and isinstance(id, str) else None
     if found is None and target == "charge" and isinstance(id, str):
-        found = account.get("refund", id) or account.get("payout", id)
+        found = account.get("refund", id) or account.get("payout", id) or account.get("dispute", id)
     if found is not None:
         shown[names[-1]] = render(account, found, rests)
 

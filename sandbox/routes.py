@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from prefect_stripe.sandbox.objects import (
+    balance,
     bank_payments,
     captures,
     customers,
@@ -145,8 +146,9 @@ def _rows() -> Iterable[Route]:
             payment_links.update_payment_link)
     yield r("list_payment_link_line_items", "GET", "/v1/payment_links/{payment_link}/line_items", "item",
             payment_links.list_payment_link_line_items, "list")
+    yield r("retrieve_balance", "GET", "/v1/balance", "balance", balance.retrieve_balance)
     yield r("list_balance_transactions", "GET", "/v1/balance_transactions", "balance_transaction",
-            payments.list_balance_transactions, "list")
+            payouts.list_balance_transactions, "list")
     yield r("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{id}", "balance_transaction",
             retrieving("balance_transaction"))
     yield r("list_subscriptions", "GET", "/v1/subscriptions", "subscription", subscriptions.list_subscriptions, "list")

@@ -155,10 +155,12 @@ class Sandbox:
         self._in_its_thread(self.app.catch_up)
 
     def seed(self, object: str, **how: Any) -> dict[str, Any]:
-        """Make an object that no operation makes, in the test account.
+        """Make an object that no operation makes, or have happen what Stripe or a bank does, in the test account.
 
-        `seed("subscription", customer=…, price=…, quantity=1)` or `seed("charge", amount=…, currency=…)`, which is
-        authorized and outside of any payment intent.
+        `seed("subscription", customer=…, price=…, quantity=1)`; `seed("charge", amount=…, currency=…)`, which is
+        authorized and outside of any payment intent; `seed("balance_transaction", amount=…, currency=…, type=…)`, and
+        also `category`, `fees` by type, `source` and `created`; `seed("payout", amount=…, currency=…)`, a manual one;
+        `seed("payout_failure", payout=…)`; `seed("dispute", charge=…)`, `seed("dispute_won", dispute=…)`.
         """
         return self._in_its_thread(lambda: self.app.seed(object, **how))
 

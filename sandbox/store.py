@@ -25,6 +25,7 @@ PREFIXES: Mapping[str, str] = {
     "charge": "ch",
     "customer": "cus",
     "customer_cash_balance_transaction": "ccsbtxn",
+    "dispute": "dp",
     "event": "evt",
     "invoice": "in",
     "invoice_payment": "inpay",

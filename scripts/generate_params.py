@@ -94,6 +94,7 @@ OPERATIONS = {
     "list_charges": "ChargeList",
     "search_charges": "ChargeSearch",
     "capture_charge": "ChargeCapture",
+    "retrieve_balance": "BalanceRetrieve",
     "retrieve_balance_transaction": "BalanceTransactionRetrieve",
     "list_balance_transactions": "BalanceTransactionList",
     "attach_payment_method": "PaymentMethodAttach",

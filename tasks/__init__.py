@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from prefect_stripe.tasks.balance import aretrieve_balance as aretrieve_balance
+    from prefect_stripe.tasks.balance import retrieve_balance as retrieve_balance
     from prefect_stripe.tasks.balance_transactions import alist_balance_transactions as alist_balance_transactions
     from prefect_stripe.tasks.balance_transactions import aretrieve_balance_transaction as aretrieve_balance_transaction
     from prefect_stripe.tasks.balance_transactions import list_balance_transactions as list_balance_transactions
@@ -175,6 +177,7 @@ if TYPE_CHECKING:
     from prefect_stripe.tasks.subscriptions import list_subscriptions as list_subscriptions
 
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
+    "balance": ("retrieve_balance",),
     "balance_transactions": (
         "retrieve_balance_transaction",
         "list_balance_transactions",

@@ -7,7 +7,7 @@ from typing import Final
 
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import Refusal
-from prefect_stripe.sandbox.objects import balance, charging, invoice_actions, payouts
+from prefect_stripe.sandbox.objects import balance, charging, disputes, invoice_actions, payouts
 from prefect_stripe.sandbox.objects.payment_methods import behaviour
 from prefect_stripe.sandbox.rows import Row
 
@@ -64,6 +64,10 @@ def expire_authorization(ctx: Context, intent: Row) -> None:
         charging.release(ctx, intent, "automatic")
 
 
+def open_dispute(ctx: Context, charge: Row) -> None:
+    disputes.open_dispute(ctx, charge)
+
+
 TABLE: Final[Mapping[str, tuple[str, Callable[[Context, Row], None]]]] = {
     "finalize_invoice": ("invoice", finalize_invoice),
     "collect_invoice": ("invoice", collect_invoice),
@@ -72,6 +76,7 @@ TABLE: Final[Mapping[str, tuple[str, Callable[[Context, Row], None]]]] = {
     "expire_authorization": ("payment_intent", expire_authorization),
     "make_available": ("balance_transaction", payouts.make_available),
     "arrive": ("payout", payouts.arrive),
+    "open_dispute": ("charge", open_dispute),
 }
 """By name: the type of the object it happens to, and what happens."""
 

@@ -223,7 +223,6 @@ def _refund(ctx: Context, charge: Row, amount: int) -> Row:
         ctx,
         type="refund",
         amount=-amount,
-        fee=0,
         currency=charge["currency"],
         source=row["id"],
         description=f"REFUND FOR CHARGE ({charge['description'] or charge['id']})",

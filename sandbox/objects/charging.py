@@ -146,6 +146,8 @@ def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, captur
         ctx.record("payment_intent.amount_capturable_updated", intent, intent["amount"])
         return Outcome("requires_capture", charge)
     succeed(ctx, intent, charge)
+    if known.disputed:
+        ctx.schedule(ctx.time, "open_dispute", charge["id"])
     return Outcome("succeeded", charge)
 
 

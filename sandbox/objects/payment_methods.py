@@ -39,6 +39,7 @@ class Behaviour:
         brand: Card brand.
         last4: Last digits of the number.
         increments: Whether an authorisation can be increased.
+        disputed: Whether the charge is disputed as soon as it has succeeded.
     """
 
     type: str = "card"
@@ -51,6 +52,7 @@ class Behaviour:
     brand: str = "visa"
     last4: str = "4242"
     increments: bool = True
+    disputed: bool = False
 
     @property
     def message(self) -> str:
@@ -83,7 +85,7 @@ TOKENS: Final[Mapping[str, Behaviour]] = {
     "pm_card_jcb": Behaviour(brand="jcb", last4="0505"),
     "pm_card_unionpay": Behaviour(brand="unionpay", last4="0005"),
     "pm_card_us": Behaviour(),
-    "pm_card_createDispute": Behaviour(last4="0259"),
+    "pm_card_createDispute": Behaviour(last4="0259", disputed=True),
     "pm_card_chargeCustomerFail": _declining("generic_decline", "0341", on_attach=False),
     "pm_card_chargeDeclined": _GENERIC,
     "pm_card_visa_chargeDeclined": _GENERIC,

@@ -65,11 +65,3 @@ def list_invoice_payments(ctx: Context) -> Page:
         value=value,
         where=where,
     )
-
-
-list_balance_transactions = listing(
-    "balance_transaction",
-    {name: equals(name) for name in ("currency", "source", "type")}
-    | {"created": within("created"), "payout": equals("_payout")},
-    index="source",
-)

@@ -457,3 +457,68 @@ def test_a_charge_takes_few_changes(http: httpx.Client, intents: Intents, custom
     )
     for name, value in (("customer", customer), ("transfer_group", "h")):
         assert http.post(f"/v1/charges/{charge}", data={name: value}).json()["error"]["param"] == name
+
+
+def balance_of(http: httpx.Client) -> dict[str, tuple[int, int]]:
+    found = http.get("/v1/balance").json()
+    pending = {one["currency"]: one["amount"] for one in found["pending"]}
+    return {one["currency"]: (one["amount"], pending[one["currency"]]) for one in found["available"]}
+
+
+def test_the_balance_is_what_its_transactions_come_to(http: httpx.Client, intents: Intents, sandbox: Sandbox) -> None:
+    assert balance_of(http) == {"usd": (0, 0)}
+    made = intents.create(amount="5000", payment_method="pm_card_visa", confirm="true")
+    http.post("/v1/refunds", data={"payment_intent": made["id"], "amount": "1000"})
+    sandbox.seed("balance_transaction", amount=-500, currency="jpy", type="stripe_fee")
+    assert balance_of(http) == {"jpy": (-500, 0), "usd": (-1000, 5000 - 175)}
+    sandbox.clock.advance(timedelta(days=4))
+    assert balance_of(http) == {"jpy": (-500, 0), "usd": (0, 0)}
+    (payout,) = http.get("/v1/payouts").json()["data"]
+    sandbox.seed("payout_failure", payout=payout["id"])
+    assert balance_of(http)["usd"] == (payout["amount"], 0)
+    failed = http.get(f"/v1/payouts/{payout['id']}").json()
+    back = http.get(f"/v1/balance_transactions/{failed['failure_balance_transaction']}").json()
+    assert (failed["status"], back["type"], back["reporting_category"]) == (
+        "failed",
+        "payout_failure",
+        "payout_reversal",
+    )
+
+
+def test_what_fails_is_paid_out_again_and_a_manual_payout_is_in_no_one_s_parts(
+    http: httpx.Client, intents: Intents, sandbox: Sandbox
+) -> None:
+    intents.create(amount="5000", payment_method="pm_card_visa", confirm="true")
+    sandbox.clock.advance(timedelta(days=4))
+    sandbox.catch_up()
+    (first,) = http.get("/v1/payouts").json()["data"]
+    sandbox.seed("payout_failure", payout=first["id"])
+    sandbox.clock.advance(timedelta(days=1))
+    (second, _) = http.get("/v1/payouts").json()["data"]
+    rows = http.get("/v1/balance_transactions", params={"payout": second["id"]}).json()["data"]
+    assert sorted((row["type"], row["net"]) for row in rows) == [("payout", -4825), ("payout_failure", 4825)]
+    manual = sandbox.seed("payout", amount=100, currency="usd")
+    refused = http.get("/v1/balance_transactions", params={"payout": manual["id"]})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "payout")
+
+
+def test_a_disputed_charge_is_taken_back_with_a_fee_and_won_without(
+    http: httpx.Client, intents: Intents, sandbox: Sandbox
+) -> None:
+    intent = intents.create(amount="5000", payment_method="pm_card_createDispute", confirm="true")
+    charge = http.get(f"/v1/charges/{intent['latest_charge']}").json()
+    assert charge["disputed"]
+    (taken,) = http.get("/v1/balance_transactions", params={"type": "adjustment"}).json()["data"]
+    assert (taken["reporting_category"], taken["amount"], taken["fee"], taken["net"]) == ("dispute", -5000, 1500, -6500)
+    sandbox.seed("dispute_won", dispute=taken["source"])
+    back = http.get("/v1/balance_transactions", params={"type": "adjustment"}).json()["data"][0]
+    assert (back["reporting_category"], back["amount"], back["fee"]) == ("dispute_reversal", 5000, 0)
+
+
+def test_a_movement_can_be_of_any_kind_with_a_fee_in_parts(http: httpx.Client, sandbox: Sandbox) -> None:
+    made = sandbox.seed(
+        "balance_transaction", amount=9000, currency="kwd", fees={"stripe_fee": 290, "tax": 29}, created=1_600_000_000
+    )
+    row = http.get(f"/v1/balance_transactions/{made['id']}").json()
+    assert (row["fee"], row["net"], row["created"]) == (319, 8681, 1_600_000_000)
+    assert [(part["type"], part["amount"]) for part in row["fee_details"]] == [("stripe_fee", 290), ("tax", 29)]

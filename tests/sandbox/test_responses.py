@@ -16,10 +16,12 @@ import stripe
 from prefect_stripe.sandbox import Sandbox
 
 OBJECTS: dict[str, type[Any]] = {
+    "balance": stripe.Balance,
     "balance_transaction": stripe.BalanceTransaction,
     "charge": stripe.Charge,
     "customer": stripe.Customer,
     "customer_cash_balance_transaction": stripe.CustomerCashBalanceTransaction,
+    "dispute": stripe.Dispute,
     "event": stripe.Event,
     "invoice": stripe.Invoice,
     "invoice_payment": stripe.InvoicePayment,
@@ -210,6 +212,8 @@ def samples(http: httpx.Client, sandbox: Sandbox, customer: str) -> dict[str, li
     for name in (*lists, "subscriptions"):
         call("GET", f"/v1/{name}", limit="100")
     call("GET", f"/v1/customers/{customer}/payment_methods")
+    collect(sandbox.seed("dispute", charge=call("GET", "/v1/charges")["data"][0]["id"]))
+    call("GET", "/v1/balance")
     return found
 
 

@@ -35,7 +35,7 @@ OPERATIONS = """
     confirm_payment_intent capture_payment_intent cancel_payment_intent increment_payment_intent_authorization
     verify_payment_intent_microdeposits apply_payment_intent_customer_balance
     retrieve_charge update_charge list_charges search_charges capture_charge
-    retrieve_balance_transaction list_balance_transactions
+    retrieve_balance retrieve_balance_transaction list_balance_transactions
     update_invoice_line add_invoice_lines remove_invoice_lines list_invoice_payments
     attach_payment_method retrieve_payment_method list_customer_payment_methods list_subscriptions
     create_refund retrieve_refund list_refunds retrieve_payout list_payouts retrieve_event list_events

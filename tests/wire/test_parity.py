@@ -42,6 +42,7 @@ SDK = {
     "mark_invoice_uncollectible": "invoices.mark_uncollectible",
     "preview_invoice": "invoices.create_preview",
     "remove_invoice_lines": "invoices.remove_lines",
+    "retrieve_balance": "balance.retrieve",
     "send_invoice": "invoices.send_invoice",
     "update_invoice_line": "invoices.line_items.update",
     "update_invoice_lines": "invoices.update_lines",
