@@ -4,7 +4,8 @@
 
 Prints, as Markdown, microseconds of CPU a call and calls a second, sync and async, at 1, 8, 32 and 100 in flight; then
 microseconds of CPU an object of a list of 10,000; then each target and whether it was met. All contenders take turns
-and each figure is the median of its rounds, so that a machine's moods hit all alike: the ratios count, not the figures.
+so that a machine's moods hit all alike: the ratios count, not the figures. CPU is that of the least disturbed round, a
+rate the median of its rounds.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ async def measure_async(call: AsyncCall, in_flight: int, calls: int) -> Cost:
     return watch.cost(each * in_flight)
 
 
-def _medians(measured: Mapping[str, Mapping[int, list[Cost]]]) -> Costs:
+def _of_rounds(measured: Mapping[str, Mapping[int, list[Cost]]]) -> Costs:
     return {
-        name: {n: Cost(median(c.cpu for c in costs), median(c.rate for c in costs)) for n, costs in by.items()}
+        name: {n: Cost(min(c.cpu for c in costs), median(c.rate for c in costs)) for n, costs in by.items()}
         for name, by in measured.items()
     }
 
@@ -106,7 +107,7 @@ def all_sync(base: str, rounds: int, calls: int) -> Costs:
         for n in IN_FLIGHT:
             for name, call in contenders.items():
                 measured[name][n].append(measure_sync(call, n, calls))
-    return _medians(measured)
+    return _of_rounds(measured)
 
 
 async def all_async(base: str, rounds: int, calls: int) -> Costs:
@@ -118,7 +119,7 @@ async def all_async(base: str, rounds: int, calls: int) -> Costs:
             for n in IN_FLIGHT:
                 for name, call in contenders.items():
                     measured[name][n].append(await measure_async(call, n, calls))
-    return _medians(measured)
+    return _of_rounds(measured)
 
 
 def all_listings(base: str, rounds: int) -> dict[str, float]:
@@ -130,7 +131,7 @@ def all_listings(base: str, rounds: int) -> dict[str, float]:
             count = walk()
             assert count == OBJECTS, f"{name} listed {count}"
             measured.setdefault(name, []).append(watch.cost(count).cpu)
-    return {name: median(costs) for name, costs in measured.items()}
+    return {name: min(costs) for name, costs in measured.items()}
 
 
 def targets(mode: str, costs: Costs) -> Iterator[tuple[str, float, str, bool]]:
