@@ -26,7 +26,7 @@ from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.flows.batch import BatchReport, Tally, in_markdown, invoice_orders, write_rejects
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import failed
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.order_files import OrderFile, orders_in
 from prefect_stripe.flows.order_rows import OrderFileError
 from prefect_stripe.flows.orders import InvoiceOrder
@@ -66,6 +66,7 @@ def _run_name() -> str:
     return f"invoices of {name_of(flow_run.parameters['orders_file'])}"
 
 
+@plain_form
 @flow(name="invoice-batch", flow_run_name=_run_name, persist_result=False)
 def invoice_batch(
     orders_file: Annotated[str, titled("File of orders", min_length=1)],

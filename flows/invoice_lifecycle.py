@@ -9,11 +9,12 @@ from prefect import flow
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import run_order
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
 
 
+@plain_form
 @flow(name="invoice-lifecycle", flow_run_name="invoice {order.external_id}", persist_result=False)
 def invoice_lifecycle(
     order: Annotated[InvoiceOrder, titled("Order")],

@@ -150,17 +150,6 @@ class Order(BaseModel):
     currency: Currency = Field(
         min_length=3, max_length=3, title="Currency", description="Three-letter code, such as usd, eur or jpy."
     )
-    customer: Id | None = Field(
-        default=None,
-        title="Customer",
-        description="Id of an existing customer (cus_…). Leave empty to name one by your own id or e-mail instead.",
-    )
-    customer_external_id: Text | None = Field(
-        default=None,
-        max_length=200,
-        title="Customer number",
-        description="Your own id of the customer, who is found by it or made once.",
-    )
     customer_email: Email | None = Field(
         default=None,
         title="Customer's e-mail",
@@ -168,6 +157,17 @@ class Order(BaseModel):
     )
     customer_name: Text | None = Field(
         default=None, max_length=256, title="Customer's name", description="Name for a customer that has to be made."
+    )
+    customer_external_id: Text | None = Field(
+        default=None,
+        max_length=200,
+        title="Customer number",
+        description="Your own id of the customer, who is found by it or made once.",
+    )
+    customer: Id | None = Field(
+        default=None,
+        title="Customer",
+        description="Id of an existing customer (cus_…). In place of e-mail, name and number.",
     )
     description: Text | None = Field(
         default=None, max_length=1500, title="Memo", description="A note that the customer can read."

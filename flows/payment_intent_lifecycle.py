@@ -9,11 +9,12 @@ from prefect import flow
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import run_order
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.payment_orders import PaymentOrder
 from prefect_stripe.flows.payment_process import payment_process
 
 
+@plain_form
 @flow(name="payment-intent-lifecycle", flow_run_name="payment {order.external_id}", persist_result=False)
 def payment_intent_lifecycle(
     order: Annotated[PaymentOrder, titled("Order")],

@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 import prefect_stripe.tasks
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import OPERATIONS, ParameterError
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.operation_parameters import OperationParameter, typed_parameters
 from prefect_stripe.schema import problems
 from prefect_stripe.tasks.declaration import StripeObject
@@ -101,6 +101,7 @@ MOST_ROWS: Final = 500
 """How many items of a list the artifact shows; the flow returns all of them."""
 
 
+@plain_form
 @flow(name="run-operation", flow_run_name="{operation}", persist_result=False)
 def run_operation(
     operation: Annotated[OperationName, titled("Operation")],
