@@ -1,0 +1,272 @@
+"""Closing a month of the books, without Prefect: what is read, what must hold, and what is written, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prefect_stripe.client import StripeClient
+from prefect_stripe.flows import journal_formats, ledger_source, payout_matching
+from prefect_stripe.flows.accounts import Chart, check_mapped
+from prefect_stripe.flows.journal import Line, check_journal, journal
+from prefect_stripe.flows.ledger_rows import (
+    BalanceRow,
+    BooksError,
+    Difference,
+    Sums,
+    check_balances,
+    check_rows,
+    in_order,
+    stop_at,
+    sums,
+)
+from prefect_stripe.flows.manifests import NAME, Folder, Manifest, digest
+from prefect_stripe.flows.months import Month, zone_of
+from prefect_stripe.flows.payout_matching import BankLine, Payout, Transit
+
+
+@dataclass(frozen=True)
+class Close:
+    """What is asked for: which month of which books, and how they are kept.
+
+    Attributes:
+        account: Mode and connected account, as `StripeCredentials.account` has them.
+        month: The month.
+        time_zone: IANA name of the zone in which days and months are reckoned.
+        folder: Where closed months are.
+        chart: Where everything is posted.
+        formats: In which formats besides its own the journal is written.
+        opening: The balances at the beginning, where they are known from elsewhere; None where they are not.
+        bank: The bank's lines, where they are at hand.
+    """
+
+    account: str
+    month: Month
+    time_zone: str
+    folder: Folder
+    chart: Chart
+    formats: tuple[str, ...] = ()
+    opening: Mapping[str, int] | None = None
+    bank: Sequence[BankLine] | None = None
+
+    @property
+    def begins(self) -> datetime:
+        return self.month.begins(zone_of(self.time_zone))
+
+    @property
+    def ends(self) -> datetime:
+        return self.month.ends(zone_of(self.time_zone))
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A month that ties out.
+
+    Attributes:
+        manifest: What is kept of it.
+        lines: Its journal.
+        rows: What was posted.
+        late: What came after a month was closed: of the month before, and posted here; or of this one, which was closed
+            already, and not posted.
+        opening_from: Where the opening balances are known from.
+        before: Whether it was closed already: then nothing was written.
+        payouts: Those that were made in it, or were on their way; empty where it was closed already.
+        transit: What explains the money on its way to the bank.
+    """
+
+    manifest: Manifest
+    lines: Sequence[Line]
+    rows: Sequence[BalanceRow]
+    late: Sequence[BalanceRow]
+    opening_from: str
+    before: bool = False
+    payouts: Sequence[Payout] = ()
+    transit: Transit | None = None
+    files: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read at Stripe: transactions of before the month, of it, and of after it, and what there is."""
+
+    earlier: list[BalanceRow]
+    own: list[BalanceRow]
+    later: list[BalanceRow]
+    closing: Sums
+
+
+def close(client: StripeClient, asked: Close) -> Closed:
+    """Close a month, or see that one that is closed already still ties out.
+
+    Raises:
+        BooksError: Something does not tie; nothing was written.
+        StripeError: Stripe refused, failed, or could not be reached.
+    """
+    _is_over(client, asked)
+    there = asked.folder.manifest(asked.month, asked.account, asked.time_zone)
+    if there is not None:
+        return _look_again(client, asked, there)
+    return _close(client, asked)
+
+
+def _close(client: StripeClient, asked: Close) -> Closed:
+    previous = asked.folder.manifest(asked.month.before, asked.account, asked.time_zone)
+    begins = asked.begins
+    if previous is not None:
+        begins = asked.month.before.begins(zone_of(asked.time_zone))
+    read = _read(client, asked, None if previous is None and asked.opening is None else begins)
+    late = _late(asked, previous, read.earlier)
+    rows = sorted([*late, *read.own], key=in_order)
+    lines = _post(asked, rows)
+    opening, opening_from = _opening(asked, previous, read.earlier)
+    movement = sums(rows)
+    check_balances(opening, movement, read.closing)
+    payouts, in_transit = _payouts(client, asked, rows, {row.id for row in read.later})
+    files = _files(asked, lines)
+    manifest = Manifest(
+        account=asked.account,
+        month=str(asked.month),
+        time_zone=asked.time_zone,
+        begins=asked.begins.isoformat(),
+        ends=asked.ends.isoformat(),
+        transactions=len(rows),
+        late=tuple(row.id for row in late),
+        opening=_complete(opening, read.closing),
+        movement=_complete(movement, read.closing),
+        closing=_complete(read.closing, opening),
+        files={name: digest(text) for name, text in files.items()},
+    )
+    # The manifest comes last: a month is closed by it.
+    for name, text in {**files, NAME: manifest.in_json()}.items():
+        asked.folder.write(asked.month, name, text)
+    return Closed(manifest, lines, rows, late, opening_from, payouts=payouts, transit=in_transit, files=(*files, NAME))
+
+
+def _look_again(client: StripeClient, asked: Close, there: Manifest) -> Closed:
+    """See that a closed month is as it was; what has come since is told of, and not posted."""
+    known = journal_formats.transactions_in(asked.folder.intact(asked.month, there)["journal.csv"])
+    read = _read(client, asked, asked.month.before.begins(zone_of(asked.time_zone)))
+    rows = [row for row in (*read.earlier, *read.own) if row.id in known]
+    previous = asked.folder.manifest(asked.month.before, asked.account, asked.time_zone)
+    late = [row for row in (*_late(asked, previous, read.earlier), *read.own) if row.id not in known]
+    _all_there(asked.month, known, rows)
+    lines = _post(asked, rows)
+    again = {name: digest(text) for name, text in _files(asked, lines).items()}
+    stop_at(
+        f"{asked.month} is closed, and would be another now; nothing was written",
+        [
+            Difference(name, f"SHA-256 {there.files.get(name, 'none')}", again.get(name, "not asked for"))
+            for name in sorted({*there.files, *again})
+            if there.files.get(name) != again.get(name)
+        ],
+    )
+    check_balances(there.opening, sums(rows), there.closing)
+    check_balances(there.closing, sums(late), read.closing)
+    return Closed(there, lines, rows, late, "the month as it was closed", before=True, files=(*there.files, NAME))
+
+
+def _is_over(client: StripeClient, asked: Close) -> None:
+    now = client.call("retrieve_balance").date
+    if now is not None and now < asked.ends:
+        raise BooksError(
+            f"{asked.month} is not over", [Difference("it ends", asked.ends.isoformat(), f"now {now.isoformat()}")]
+        )
+
+
+def _read(client: StripeClient, asked: Close, begins: datetime | None) -> _Read:
+    rows, stated = ledger_source.rows_and_balance(client, begins)
+    first, last = asked.begins.timestamp(), asked.ends.timestamp()
+    return _Read(
+        [row for row in rows if row.created < first],
+        [row for row in rows if first <= row.created < last],
+        [row for row in rows if row.created >= last],
+        ledger_source.balance_at(stated, rows, asked.ends),
+    )
+
+
+def _late(asked: Close, previous: Manifest | None, earlier: Iterable[BalanceRow]) -> list[BalanceRow]:
+    """Find what came to the month before after that was closed; all that was closed must still be there."""
+    if previous is None:
+        return []
+    before = asked.month.before
+    known = journal_formats.transactions_in(asked.folder.intact(before, previous)["journal.csv"])
+    _all_there(before, known.keys() - set(previous.late), earlier)
+    return [row for row in earlier if row.id not in known]
+
+
+def _all_there(month: Month, known: Iterable[str], rows: Iterable[BalanceRow]) -> None:
+    there = {row.id for row in rows}
+    stop_at(
+        f"{month} is closed, and transactions of it are no longer at Stripe",
+        [Difference(id, "there", "not there") for id in sorted(set(known) - there)],
+    )
+
+
+def _post(asked: Close, rows: Sequence[BalanceRow]) -> list[Line]:
+    check_rows(rows)
+    check_mapped(rows, asked.chart)
+    lines = journal(rows, asked.chart, zone_of(asked.time_zone), asked.month.first)
+    check_journal(lines, rows)
+    return lines
+
+
+def _opening(asked: Close, previous: Manifest | None, earlier: Iterable[BalanceRow]) -> tuple[Sums, str]:
+    """Say what there was when the month began.
+
+    It is never taken from what it is checked against: the closing balance comes from Stripe's own statement of today.
+    """
+    if previous is None:
+        if asked.opening is not None:
+            return dict(asked.opening), "given"
+        return sums(earlier), "all transactions before the month"
+    if asked.opening is not None:
+        stop_at(
+            f"the opening balance that is given is not the closing balance of {asked.month.before}",
+            [
+                Difference(name.upper(), previous.closing.get(name, 0), asked.opening.get(name, 0), name)
+                for name in sorted({*previous.closing, *asked.opening})
+                if previous.closing.get(name, 0) != asked.opening.get(name, 0)
+            ],
+        )
+    return dict(previous.closing), f"the closing balance of {asked.month.before}"
+
+
+def _payouts(
+    client: StripeClient, asked: Close, rows: Sequence[BalanceRow], later: set[str]
+) -> tuple[list[Payout], Transit]:
+    """Decompose the month's payouts, hold them against what is posted, and explain what is on its way."""
+    own = {row.id for row in rows}
+    found = ledger_source.payouts_of(client, asked.month, asked.begins, asked.ends, rows)
+    payouts = {payout.id: payout for payout, _ in found if payout.row not in later}
+    made = {payout.id: at for payout, at in found}
+    payout_matching.check_posted(rows, payouts)
+    stop_at(
+        "a payout is not posted",
+        [
+            Difference(id, payout.row, "no such transaction in the month")
+            for id, payout in payouts.items()
+            if payout.row not in own and made[id] >= asked.begins
+        ],
+    )
+    seen = dict[str, str]()
+    for id, payout in payouts.items():
+        if payout.automatic and payout.row in own:
+            payouts[id] = payout_matching.check_parts(payout, ledger_source.rows_of_payout(client, id), seen)
+    back = {row.id for row in rows if row.category == "payout_reversal"}
+    after = [payout_matching.at_the_end(payout, back, asked.month.after.first) for payout in payouts.values()]
+    before = [
+        payout_matching.at_the_end(payout, set(), asked.month.first)
+        for payout in payouts.values()
+        if payout.row not in own
+    ]
+    in_transit = payout_matching.transit(before, after, rows)
+    return payout_matching.match_bank(after, asked.bank or ()), in_transit
+
+
+def _files(asked: Close, lines: Sequence[Line]) -> dict[str, str]:
+    return {**journal_formats.files(lines, asked.formats), "accounts.csv": asked.chart.in_csv()}
+
+
+def _complete(some: Mapping[str, int], others: Mapping[str, int]) -> Sums:
+    return {name: some.get(name, 0) for name in sorted({*some, *others})}

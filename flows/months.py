@@ -1,0 +1,90 @@
+"""A month of the books: where it begins and ends is a matter of the time zone that one reports in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone: write its IANA name, such as Europe/Berlin") from error
+
+
+def local_date(created: int, zone: ZoneInfo) -> date:
+    """Return the day, in a time zone, of a time in Unix seconds.
+
+    Example:
+        >>> local_date(1_790_812_800, ZoneInfo("UTC")), local_date(1_790_812_799, ZoneInfo("UTC"))
+        (datetime.date(2026, 10, 1), datetime.date(2026, 9, 30))
+    """
+    return datetime.fromtimestamp(created, zone).date()
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A month of a calendar.
+
+    Example:
+        >>> october = Month.parse("2026-10")
+        >>> str(october.before), str(october.after), october.first
+        ('2026-09', '2026-11', datetime.date(2026, 10, 1))
+    """
+
+    year: int
+    month: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a month as `2026-10`.
+
+        Raises:
+            ValueError: It is not written like that.
+        """
+        try:
+            if len(text) != 7:
+                raise ValueError
+            return cls.of(date.fromisoformat(f"{text}-01"))
+        except ValueError:
+            raise ValueError(f"{text!r} is no month: write it as 2026-10") from None
+
+    @classmethod
+    def of(cls, day: date) -> Self:
+        return cls(day.year, day.month)
+
+    @property
+    def first(self) -> date:
+        """Its first day."""
+        return date(self.year, self.month, 1)
+
+    @property
+    def before(self) -> Month:
+        return Month.of(self.first - timedelta(days=1))
+
+    @property
+    def after(self) -> Month:
+        return Month.of(self.first + timedelta(days=31))
+
+    def begins(self, zone: ZoneInfo) -> datetime:
+        """Return the instant at which it begins, in UTC; the month before ends just there.
+
+        Where the clocks are put forward at that midnight, it is when they are; where they are put back over it, it is
+        the first of the two.
+        """
+        return datetime(self.year, self.month, 1, tzinfo=zone).astimezone(UTC)
+
+    def ends(self, zone: ZoneInfo) -> datetime:
+        """Return the first instant that is no longer in it, in UTC."""
+        return self.after.begins(zone)
+
+    def __str__(self) -> str:
+        return f"{self.year:04}-{self.month:02}"
