@@ -6,8 +6,9 @@ Stripe page: "API reference", under "Metadata" and "Expanding responses"; the fo
 from __future__ import annotations
 
 import re
+from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Final, cast
@@ -26,9 +27,6 @@ _PLAIN_ID: Final = re.compile(r"(?!whsec)[a-z]{2,20}_[A-Za-z0-9]{1,60}")
 """What nearly every id is: it needs no escaping, and no secret looks like it."""
 
 _NO_ID: Final = re.compile(r"[^!-~]|[/\\?#%]")
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND: Final = timedelta(seconds=1)
 
 
 def form_pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -133,7 +131,8 @@ def _scalar(key: str, value: Any) -> str:
         case Decimal() if value.is_finite():
             return format(value, "f")
         case datetime() if value.tzinfo is not None and value.utcoffset() is not None:
-            return str((value - _EPOCH) // _SECOND)
+            # Not by subtraction: a pendulum time, as Prefect hands them out, does not divide by a timedelta.
+            return str(timegm(value.utctimetuple()))
         case datetime() if value != value:  # pandas' NaT passes for a datetime
             raise ParameterError(f"{key} is not a time (NaT): leave it out, or give None")
         case datetime():

@@ -72,6 +72,19 @@ def run_write_key(
     return "psr" + _digest(account, root_flow_run_id, operation, list(ids), content)
 
 
+def following_key(key: str) -> str:
+    """Name the write that takes the place of one whose key has a failure of Stripe's own stored under it.
+
+    Args:
+        key: The key of the write before.
+
+    Example:
+        >>> following_key("psr1") == following_key("psr1") != following_key(following_key("psr1"))
+        True
+    """
+    return key[:3] + _digest(key)
+
+
 def fingerprint(content: Any) -> str:
     """Return a short hash by which a change of content is noticed.
 

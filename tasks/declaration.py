@@ -20,7 +20,7 @@ from prefect.tasks import exponential_backoff
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import OPERATIONS, Call, StripeError
 from prefect_stripe.client.errors import MOST_OF_AN_ID, masked, without_secrets
-from prefect_stripe.tasks.identity import identified
+from prefect_stripe.tasks.forgotten import once
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,7 +107,7 @@ def stripe_task(wants: Callable[P, Wanted[R] | Steps[R]]) -> Task[P, R]:
             except StopIteration as end:
                 return cast(R, end.value)
             try:
-                advance = partial(steps.send, _answer(identified(wanted)))
+                advance = partial(steps.send, _answer(wanted))
             except StripeError as error:
                 advance = partial(steps.throw, error)
 
@@ -128,7 +128,7 @@ def async_twin(task: Task[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
             except StopIteration as end:
                 return cast(R, end.value)
             try:
-                advance = partial(steps.send, await _aanswer(identified(wanted)))
+                advance = partial(steps.send, await _aanswer(wanted))
             except StripeError as error:
                 advance = partial(steps.throw, error)
 
@@ -137,7 +137,7 @@ def async_twin(task: Task[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
 
 
 def _steps(wanted: Wanted[R] | Steps[R]) -> Steps[R]:
-    return cast(R, (yield wanted)) if isinstance(wanted, Wanted) else (yield from wanted)
+    return (yield from (once(wanted) if isinstance(wanted, Wanted) else wanted))
 
 
 def _answer(wanted: Wanted[Any]) -> Any:

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -73,6 +74,18 @@ def _key(wanted: Wanted[Any], run: str) -> str:
     call = wanted.call
     account = f"{wanted.credentials.mode}:{call.stripe_account or wanted.credentials.stripe_account or ''}"
     return run_write_key(account, run, call.operation, call.ids, wanted.slot, call.params)
+
+
+def root_flow_run_id() -> str | None:
+    """Return the id of the flow run around everything, which is the same whenever it is retried or taken up again."""
+    flow_run_id = flow_run_runtime.id
+    return None if flow_run_id is None else _root_of(flow_run_id)
+
+
+def created_here(flow_run_id: str) -> datetime | None:
+    """Return when a flow run was made, if it is one that this process is in."""
+    runs = (context.flow_run for context in _around(FlowRunContext.get()))
+    return next((run.created for run in runs if run is not None and str(run.id) == flow_run_id), None)
 
 
 @lru_cache(maxsize=4096)

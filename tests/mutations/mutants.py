@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 CUSTOMERS = "tests/flows/test_process_customers.py"
 DISTURBED = "tests/flows/test_process_disturbed.py"
+FORGOTTEN = "tests/tasks/test_forgotten.py"
 LOOK_UPS = "tests/flows/test_look_ups.py"
 PATHS = "tests/flows/test_process_paths.py::test_each_path_ends_where_it_should_and_stays_there"
 RUNS = "tests/tasks/test_identity.py"
@@ -47,6 +48,20 @@ MUTANTS = [
         "    if flow_run_id is None and not attempts:\n        return wanted\n",
         "    if flow_run_id is None:\n        return wanted\n",
         (f"{BEGUN_AGAIN}[a_task_outside_of_flows]",),
+    ),
+    Mutant(
+        "the look for what a run made, once Stripe has forgotten its keys",
+        "tasks/forgotten.py",
+        "    if datetime.now(UTC) - begun > REMEMBERED:\n",
+        "    if False:\n",
+        (f"{FORGOTTEN}::test_a_run_that_goes_on_after_a_weekend_finds_what_it_made[create_refund]",),
+    ),
+    Mutant(
+        "the look for what was made, where a failure is stored under its key",
+        "tasks/forgotten.py",
+        "            return found\n        tries += 1\n",
+        "            pass\n        tries += 1\n",
+        (f"{FORGOTTEN}::test_a_stored_failure_is_neither_final_nor_doubled[after]",),
     ),
     Mutant(
         "the slot, of a business",

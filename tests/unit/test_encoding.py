@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pandas as pd
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,7 @@ SCALARS: list[tuple[object, str]] = [
     (NOON + timedelta(microseconds=999_999), "1767268800"),
     (pd.Timestamp(NOON), "1767268800"),
     (datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC), "-1"),
+    (pendulum.datetime(2026, 1, 1, 14, tz="Europe/Helsinki"), "1767268800"),
     (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), "253402300799"),
 ]
 
