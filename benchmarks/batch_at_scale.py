@@ -185,9 +185,9 @@ def _all(books: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def sandbox() -> Iterator[str]:
-    """Run a sandbox in a process of its own."""
-    command = [sys.executable, "-m", "prefect_stripe.sandbox", "--port", "0"]
+def sandbox(latency_ms: int = 0) -> Iterator[str]:
+    """Run a sandbox in a process of its own, which takes so many milliseconds for each operation."""
+    command = [sys.executable, "-m", "prefect_stripe.sandbox", "--port", "0", "--latency-ms", str(latency_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
