@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from prefect_stripe.client import StripeClient
@@ -21,6 +21,7 @@ from prefect_stripe.flows.ledger_rows import (
     stop_at,
     sums,
 )
+from prefect_stripe.flows.ledger_store import Ledger
 from prefect_stripe.flows.manifests import NAME, Folder, Manifest, digest
 from prefect_stripe.flows.months import Month, zone_of
 from prefect_stripe.flows.payout_matching import BankLine, Payout, Transit
@@ -39,6 +40,7 @@ class Close:
         formats: In which formats besides its own the journal is written.
         opening: The balances at the beginning, where they are known from elsewhere; None where they are not.
         bank: The bank's lines, where they are at hand.
+        ledger: What was posted as it came, where that is done.
     """
 
     account: str
@@ -49,6 +51,7 @@ class Close:
     formats: tuple[str, ...] = ()
     opening: Mapping[str, int] | None = None
     bank: Sequence[BankLine] | None = None
+    ledger: Ledger | None = None
 
     @property
     def begins(self) -> datetime:
@@ -73,6 +76,8 @@ class Closed:
         before: Whether it was closed already: then nothing was written.
         payouts: Those that were made in it, or were on their way; empty where it was closed already.
         transit: What explains the money on its way to the bank.
+        files: Their names.
+        posted: What was missing in the ledger, and was posted there now.
     """
 
     manifest: Manifest
@@ -83,7 +88,8 @@ class Closed:
     before: bool = False
     payouts: Sequence[Payout] = ()
     transit: Transit | None = None
-    files: Sequence[str] = field(default=())
+    files: Sequence[str] = ()
+    posted: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -137,10 +143,23 @@ def _close(client: StripeClient, asked: Close) -> Closed:
         closing=_complete(read.closing, opening),
         files={name: digest(text) for name, text in files.items()},
     )
+    posted = _ledger(asked, lines)
     # The manifest comes last: a month is closed by it.
     for name, text in {**files, NAME: manifest.in_json()}.items():
         asked.folder.write(asked.month, name, text)
-    return Closed(manifest, lines, rows, late, opening_from, payouts=payouts, transit=in_transit, files=(*files, NAME))
+    if asked.ledger is not None:
+        asked.ledger.close(asked.month)
+    return Closed(
+        manifest,
+        lines,
+        rows,
+        late,
+        opening_from,
+        payouts=payouts,
+        transit=in_transit,
+        files=(*files, NAME),
+        posted=posted,
+    )
 
 
 def _look_again(client: StripeClient, asked: Close, there: Manifest) -> Closed:
@@ -163,7 +182,12 @@ def _look_again(client: StripeClient, asked: Close, there: Manifest) -> Closed:
     )
     check_balances(there.opening, sums(rows), there.closing)
     check_balances(there.closing, sums(late), read.closing)
-    return Closed(there, lines, rows, late, "the month as it was closed", before=True, files=(*there.files, NAME))
+    posted = _ledger(asked, lines)
+    if asked.ledger is not None:
+        asked.ledger.close(asked.month)
+    return Closed(
+        there, lines, rows, late, "the month as it was closed", before=True, files=(*there.files, NAME), posted=posted
+    )
 
 
 def _is_over(client: StripeClient, asked: Close) -> None:
@@ -262,6 +286,16 @@ def _payouts(
     ]
     in_transit = payout_matching.transit(before, after, rows)
     return payout_matching.match_bank(after, asked.bank or ()), in_transit
+
+
+def _ledger(asked: Close, lines: Sequence[Line]) -> list[str]:
+    """See that the ledger holds the month as the journal has it, and nothing else; post what is missing there."""
+    if asked.ledger is None:
+        return []
+    first = max(asked.month.first, asked.ledger.begin(asked.month.first))
+    due = [line for line in lines if line.date >= first]
+    asked.ledger.check(due, first, asked.month.after.first)
+    return asked.ledger.post(due)
 
 
 def _files(asked: Close, lines: Sequence[Line]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from prefect_stripe.money import CURRENCIES, format_amount
@@ -54,6 +55,11 @@ class BalanceRow:
     type: str
     source: str
 
+    @property
+    def at(self) -> datetime:
+        """When it was created, in UTC."""
+        return datetime.fromtimestamp(self.created, UTC)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -72,9 +78,10 @@ class Difference:
     currency: str = ""
 
     def __str__(self) -> str:
-        return f"{self.about}: {self._shown(self.wanted)} wanted, {self._shown(self.found)} found"
+        return f"{self.about}: {self.shown(self.wanted)} wanted, {self.shown(self.found)} found"
 
-    def _shown(self, figure: int | str) -> str:
+    def shown(self, figure: int | str) -> str:
+        """Write one of its figures."""
         if isinstance(figure, int) and self.currency in CURRENCIES:
             return f"{format_amount(figure, self.currency)} ({figure})"
         return str(figure)
