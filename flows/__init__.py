@@ -1,5 +1,6 @@
 """Business processes composed of tasks."""
 
+from prefect_stripe.flows.approvals import ApprovalLimit
 from prefect_stripe.flows.batch import BatchReport
 from prefect_stripe.flows.close_month import close_month
 from prefect_stripe.flows.invoice_batch import BatchError, invoice_batch
@@ -16,6 +17,7 @@ from prefect_stripe.flows.run_operation import run_operation
 from prefect_stripe.flows.sync_ledger import sync_ledger
 
 __all__ = [
+    "ApprovalLimit",
     "BatchError",
     "BatchReport",
     "BooksError",

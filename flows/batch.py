@@ -14,6 +14,7 @@ from typing import IO, Final
 from pydantic import BaseModel, Field
 
 from prefect_stripe.client import AuthenticationError, PermissionDeniedError, StripeClient, StripeError
+from prefect_stripe.flows.approvals import ApprovalLimit
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.order_files import COLUMNS, NEEDED
 from prefect_stripe.flows.order_rows import REASON, rows_of
@@ -39,6 +40,7 @@ def invoice_orders(
     account: str,
     look_back_days: int,
     side_by_side: int,
+    approval_limits: Sequence[ApprovalLimit] = (),
 ) -> list[InvoiceOutcome]:
     """Bring each order's invoice to where the order wants it, several at a time.
 
@@ -48,6 +50,7 @@ def invoice_orders(
         account: Mode and connected account, as `StripeCredentials.account` has them.
         look_back_days: How many days back an invoice of these orders may have been made.
         side_by_side: How many orders are worked on at a time.
+        approval_limits: Above which an order waits for a person: nobody can be asked here, so that it ends as that.
 
     Returns:
         An outcome an order, in their order. Where Stripe or the network failed, again after a second try, it is
@@ -66,7 +69,7 @@ def invoice_orders(
 
     def invoice(order: InvoiceOrder) -> InvoiceOutcome | StripeError | None:
         try:
-            return drive(invoice_process(order, account, look_back_days), do)
+            return drive(invoice_process(order, account, look_back_days, approval_limits), do)
         except Stopped:
             return None
         except (AuthenticationError, PermissionDeniedError) as error:
@@ -106,7 +109,7 @@ class CurrencyTotal(BaseModel):
     """The invoices of one currency in one state."""
 
     currency: str = Field(description="Three-letter code, lower case.")
-    status: str = Field(description="Stripe's status of the invoices.")
+    status: str = Field(description="Stripe's status of the invoices; awaiting approval, of the drafts that do.")
     invoices: int = Field(description="How many there are.")
     total: int = Field(description="What they come to, in minor units.")
     amount_paid: int = Field(description="What was paid of it, in minor units, outside Stripe included.")
@@ -171,9 +174,10 @@ class Tally:
     def _add(self, outcome: InvoiceOutcome) -> None:
         if outcome.currency is None or outcome.status is None or outcome.total is None:
             return
+        status = "awaiting approval" if outcome.ending == "awaiting_approval" else outcome.status
         sum_ = self._sums.setdefault(
-            (outcome.currency, outcome.status),
-            CurrencyTotal(currency=outcome.currency, status=outcome.status, invoices=0, total=0, amount_paid=0),
+            (outcome.currency, status),
+            CurrencyTotal(currency=outcome.currency, status=status, invoices=0, total=0, amount_paid=0),
         )
         sum_.invoices += 1
         sum_.total += outcome.total

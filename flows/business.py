@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from prefect_stripe.client import Call, CardError, IdempotencyError, ParameterError, StripeError
 from prefect_stripe.client.identity import business_write_key
+from prefect_stripe.flows.approvals import Answer
+from prefect_stripe.flows.outcomes import Ending
 from prefect_stripe.flows.process import Note, Process, Reply, Step
 
 StripeObject = dict[str, Any]
-Steps = Generator[Step | Note, Reply | None, None]
+Steps = Process[None]
 Look = Callable[[StripeObject | None], Process[StripeObject | None]]
 
 MOST_GENERATIONS: Final = 50
@@ -29,6 +31,8 @@ MOST_DAYS: Final = 36_500
 
 class Rejected(Exception):
     """The order, or what was found for it, does not allow going on. Its text is for the operator."""
+
+    ending: Ending = "rejected"
 
 
 class KeyTaken(Rejected):
@@ -123,7 +127,7 @@ class Business:
                 continue
             refusal = None
             data = self._taken(reply)
-            assert reply is not None
+            assert isinstance(reply, Reply)
             if not reply.replayed:
                 self.wrote += 1
                 return data
@@ -145,8 +149,8 @@ class Business:
         """Return the Unix seconds of a moment so many days ago by Stripe's clock."""
         return int((self.now - timedelta(days=days)).timestamp())
 
-    def _taken(self, reply: Reply | None) -> StripeObject:
-        assert reply is not None, "a step is answered with a reply"
+    def _taken(self, reply: Reply | Answer | None) -> StripeObject:
+        assert isinstance(reply, Reply), "a step is answered with a reply"
         if reply.date is not None:
             self.now = reply.date
         return reply.data

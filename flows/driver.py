@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from prefect import task
@@ -14,9 +15,11 @@ from pydantic import ValidationError
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import CardError, StripeError
+from prefect_stripe.flows.approvals import Answer, Question
+from prefect_stripe.flows.asking import DAYS_TO_APPROVE, ask_in_prefect
 from prefect_stripe.flows.outcomes import OrderError, Outcome
 from prefect_stripe.flows.process import Process, Reply, Step, drive, perform
-from prefect_stripe.flows.story import Story, logger
+from prefect_stripe.flows.story import Story, emit_order, logger
 from prefect_stripe.tasks.declaration import RETRIES
 
 T = TypeVar("T")
@@ -52,7 +55,12 @@ def stripe_step(credentials: StripeCredentials, step: Step) -> Any:
         return Failed(message=str(error), data=error)
 
 
-def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story: Story) -> T:
+def drive_in_prefect(
+    process: Process[T],
+    credentials: StripeCredentials,
+    story: Story,
+    ask: Callable[[Question], Answer | None] = lambda question: None,
+) -> T:
     """Run a process to its end, each step as a task run, and have its story told.
 
     Raises:
@@ -71,7 +79,7 @@ def drive_in_prefect(process: Process[T], credentials: StripeCredentials, story:
         story.did(step, reply)
         return reply
 
-    return drive(process, do, story.note)
+    return drive(process, do, story.note, ask)
 
 
 def failed(message: str, error: Exception) -> State[Any]:
@@ -88,7 +96,11 @@ def failed(message: str, error: Exception) -> State[Any]:
 
 
 def run_order(
-    kind: str, external_id: str, begin: Callable[[str], Process[Outcome]], credentials: StripeCredentials | None
+    kind: str,
+    external_id: str,
+    begin: Callable[[str], Process[Outcome]],
+    credentials: StripeCredentials | None,
+    approval_days: int = DAYS_TO_APPROVE,
 ) -> Any:
     """Run an order's process, publish its story, and return the state that its flow ends in.
 
@@ -97,6 +109,7 @@ def run_order(
         external_id: The order's business key.
         begin: Begins the process, on an account as `StripeCredentials.account` names it.
         credentials: As whom; None means the environment's.
+        approval_days: How many days a person is waited for, who has to approve it.
 
     Returns:
         A completed state whose data is the outcome, named after how it ended; or a failed one whose data is the error.
@@ -108,12 +121,15 @@ def run_order(
         return failed(f"{external_id} failed: {error}", error)
     story = Story(kind, external_id, credentials.stripe_account, live=credentials.mode == "live")
     try:
-        outcome = drive_in_prefect(begin(credentials.account), credentials, story)
+        ask = partial(ask_in_prefect, story=story, days=approval_days)
+        outcome = drive_in_prefect(begin(credentials.account), credentials, story, ask)
     except StripeError as error:
         story.publish(Outcome(external_id=external_id, ending="failed", reason=str(error)))
         return failed(f"{external_id} failed: {error}", error)
     story.publish(outcome)
     logger().info(str(outcome))
+    if outcome.ending in {"awaiting_approval", "not_approved"}:
+        emit_order(outcome, credentials.stripe_account)
     if not outcome.good:
         return failed(str(outcome), OrderError(outcome))
     name = {"done": "Completed", "found_done": "Completed"}.get(outcome.ending, outcome.ending.title().replace("_", ""))

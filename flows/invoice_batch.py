@@ -14,7 +14,6 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
-from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.utilities.annotations import quote
@@ -23,6 +22,7 @@ from pydantic import ValidationError
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import StripeError
 from prefect_stripe.client.identity import fingerprint
+from prefect_stripe.flows.approvals import ApprovalLimit
 from prefect_stripe.flows.batch import BatchReport, Tally, in_markdown, invoice_orders, write_rejects
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import failed
@@ -32,7 +32,7 @@ from prefect_stripe.flows.order_rows import OrderFileError
 from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import InvoiceOutcome
 from prefect_stripe.flows.places import local_copy, name_of, writing
-from prefect_stripe.flows.story import artifact_key, logger
+from prefect_stripe.flows.story import artifact_key, emit_order, logger
 
 CHUNKS_HOLD: Final = timedelta(hours=24)
 """For so long a chunk that is done is passed over where its run is taken up again; after that it is looked at anew."""
@@ -76,6 +76,7 @@ def invoice_batch(
     chunk_size: Annotated[int, titled("Orders in a chunk", ge=1, le=500)] = 50,
     side_by_side: Annotated[int, titled("Orders side by side", ge=1, le=64)] = 16,
     look_back_days: Annotated[int, titled("Look back (days)", ge=1, le=MOST_DAYS)] = 365,
+    approval_limits: Annotated[list[ApprovalLimit], titled("Approval limits")] = [],  # noqa: B006 - as a form shows it
 ) -> dict[str, Any]:
     """Invoice a file of orders: each is brought to its end as invoice_lifecycle does it; a bad row stops no other.
 
@@ -93,6 +94,8 @@ def invoice_batch(
         chunk_size: How many orders make one task run.
         side_by_side: How many orders are worked on at a time.
         look_back_days: How many days back to look for invoices of these orders that were made before.
+        approval_limits: Orders above these end as awaiting_approval, with a draft: have them approved one by one, by
+            invoice_lifecycle, and run the file again. Where there are limits, so does an order whose currency has none.
 
     Returns:
         The report, as `BatchReport` describes it.
@@ -121,7 +124,7 @@ def invoice_batch(
             tally = Tally(outcomes)
             tally.report.outcomes_file, tally.report.rejects_file = outcomes_place, rejects_place
             try:
-                _invoice(file, tally, credentials, chunk_size, side_by_side, look_back_days)
+                _invoice(file, tally, credentials, chunk_size, side_by_side, look_back_days, approval_limits)
             finally:
                 # Whatever ended it, what is known by now is told.
                 if rejects_place:
@@ -140,10 +143,11 @@ def _invoice(
     chunk_size: int,
     side_by_side: int,
     look_back_days: int,
+    approval_limits: Sequence[ApprovalLimit],
 ) -> None:
     def take(outcome: InvoiceOutcome, rows: tuple[int, ...]) -> None:
         tally.take(outcome, rows)
-        _emit(outcome, credentials)
+        emit_order(outcome, credentials.stripe_account)
 
     for reject in file.rejects:
         take(InvoiceOutcome(external_id=reject.external_id, ending="rejected", reason=reject.reason), reject.rows)
@@ -151,7 +155,7 @@ def _invoice(
     reached = True
     for done, orders in _chunks(file.orders, chunk_size):
         if reached:
-            outcomes = _chunk(orders, credentials, side_by_side, look_back_days)
+            outcomes = _chunk(orders, credentials, side_by_side, look_back_days, approval_limits)
             reached = any(outcome.ending != "failed" for outcome in outcomes)
         else:
             reason = "not begun, since every order of an earlier chunk failed; run the file again"
@@ -170,13 +174,17 @@ def _chunks(orders: Sequence[InvoiceOrder], size: int) -> Iterator[tuple[int, Se
 
 
 def _chunk(
-    orders: Sequence[InvoiceOrder], credentials: StripeCredentials, side_by_side: int, look_back_days: int
+    orders: Sequence[InvoiceOrder],
+    credentials: StripeCredentials,
+    side_by_side: int,
+    look_back_days: int,
+    approval_limits: Sequence[ApprovalLimit],
 ) -> list[InvoiceOutcome]:
     """Run a chunk as a task run; one that is known to be done, by this run before it was taken up again, is not run."""
     name = f"{len(orders)} orders, {orders[0].external_id} to {orders[-1].external_id}"
     # Quoted, or Prefect would look through every order for results of other task runs.
     state = invoice_chunk.with_options(task_run_name=name.replace("{", "{{").replace("}", "}}"))(
-        credentials, quote(list(orders)), side_by_side, look_back_days, return_state=True
+        credentials, quote(list(orders)), side_by_side, look_back_days, list(approval_limits), return_state=True
     )
     result: Any = state.result(raise_on_failure=False)
     if isinstance(result, Incomplete):
@@ -191,7 +199,9 @@ def _identity(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     credentials: StripeCredentials = parameters["credentials"]
     orders = [order.model_dump(mode="json") for order in parameters["orders"]]
     run = flow_run.root_flow_run_id or context.task_run.id
-    return f"invoice-chunk-{fingerprint([credentials.account, str(run), parameters['look_back_days'], orders])}"
+    limits = [limit.model_dump() for limit in parameters["approval_limits"]]
+    content = [credentials.account, str(run), parameters["look_back_days"], limits, orders]
+    return f"invoice-chunk-{fingerprint(content)}"
 
 
 @task(
@@ -202,7 +212,11 @@ def _identity(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     result_serializer="json",
 )
 def invoice_chunk(
-    credentials: StripeCredentials, orders: list[InvoiceOrder], side_by_side: int, look_back_days: int
+    credentials: StripeCredentials,
+    orders: list[InvoiceOrder],
+    side_by_side: int,
+    look_back_days: int,
+    approval_limits: list[ApprovalLimit],
 ) -> Any:
     """Invoice the orders of a chunk, side by side.
 
@@ -210,7 +224,9 @@ def invoice_chunk(
         The outcomes, in the order of the orders. Where some could not be finished the task run ends as `Incomplete`: it
         is no failure of the others, and is not taken for done by a run that is taken up again.
     """
-    outcomes = invoice_orders(credentials.get_client(), orders, credentials.account, look_back_days, side_by_side)
+    outcomes = invoice_orders(
+        credentials.get_client(), orders, credentials.account, look_back_days, side_by_side, approval_limits
+    )
     data = [outcome.model_dump(mode="json") for outcome in outcomes]
     count = sum(outcome.ending == "failed" for outcome in outcomes)
     if count:
@@ -220,22 +236,6 @@ def invoice_chunk(
 
 
 # What is told
-
-
-def _emit(outcome: InvoiceOutcome, credentials: StripeCredentials) -> None:
-    """Emit the event of an order."""
-    resource = {
-        "prefect.resource.id": f"stripe.order.{outcome.external_id or 'unnamed'}",
-        "prefect.resource.name": outcome.external_id or "unnamed",
-        "stripe.account": credentials.stripe_account or "",
-    }
-    related = [{"prefect.resource.id": f"stripe.invoice.{outcome.invoice}", "prefect.resource.role": "invoice"}]
-    emit_event(
-        f"stripe.order.{outcome.ending}",
-        resource=resource,
-        related=related if outcome.invoice else [],
-        payload=outcome.model_dump(mode="json", exclude_none=True),
-    )
 
 
 def _publish(tally: Tally, orders_file: str) -> None:
@@ -251,7 +251,8 @@ def _state_of(report: BatchReport) -> State[Any]:
     data = orjson.loads(report.model_dump_json())
     if report.endings.get("failed"):
         return failed(str(report), BatchError(report))
-    name = "CompletedWithRejects" if report.endings.get("rejected") else "Completed"
+    waiting = "AwaitingApproval" if report.endings.get("awaiting_approval") else "Completed"
+    name = "CompletedWithRejects" if report.endings.get("rejected") else waiting
     return Completed(name=name, message=str(report), data=data)
 
 

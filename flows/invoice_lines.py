@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.flows.business import Rejected, Steps, StripeObject, metadata_of
-from prefect_stripe.flows.orders import OrderLine
+from prefect_stripe.flows.orders import InvoiceOrder, OrderLine
 from prefect_stripe.flows.process import Process
 from prefect_stripe.money import format_amount
 
@@ -31,10 +31,14 @@ class Lines:
 
     def __init__(self, work: InvoiceWork) -> None:
         self.work = work
-        self.order = work.order
         self.business = work.business
         self._foreign = 0
-        self._expected = self.order.total
+        self._expected: tuple[InvoiceOrder, int] | None = None
+
+    @property
+    def order(self) -> InvoiceOrder:
+        """The order as it is to be invoiced: a person may change it on the way."""
+        return self.work.order
 
     def converge(self) -> Steps:
         """Add, correct and remove lines until they are the order's, then tie out.
@@ -176,9 +180,8 @@ class Lines:
 
     def tie_out(self) -> Steps:
         """Refuse to go on with an invoice that does not come to what the order does."""
-        if self._expected is None:
-            self._expected = yield from self._expected_total()
-        currency, seen, expected = self.order.currency, self.work.invoice, self._expected
+        expected = yield from self.expected()
+        currency, seen = self.order.currency, self.work.invoice
         if seen["total"] == expected:
             return
         draft = seen["status"] == "draft"
@@ -209,7 +212,18 @@ class Lines:
                 "allow a reissue, or use another external_id"
             )
 
-    def _expected_total(self) -> Process[int]:
+    def expected(self) -> Process[int]:
+        """Return what the order comes to, in minor units.
+
+        Raises:
+            Rejected: A price has no fixed amount, and the order states no total.
+        """
+        if self._expected is None or self._expected[0] is not self.order:
+            order = self.order
+            self._expected = order, (yield from self._sum()) if order.total is None else order.total
+        return self._expected[1]
+
+    def _sum(self) -> Process[int]:
         total, known = 0, dict[str, StripeObject]()
         for number, line in enumerate(self.order.final_lines, start=1):
             unit_amount = line.unit_amount

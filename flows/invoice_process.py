@@ -5,12 +5,13 @@ Stripe pages: "How invoicing works", "Status transitions and finalization".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from prefect_stripe.client import InvalidRequestError
 from prefect_stripe.client.search import search_query
+from prefect_stripe.flows.approvals import ApprovalLimit, Recorded
 from prefect_stripe.flows.business import (
     DAYS_OF_KEYS,
     Business,
@@ -23,6 +24,7 @@ from prefect_stripe.flows.business import (
     metadata_of,
 )
 from prefect_stripe.flows.customers import Customers
+from prefect_stripe.flows.invoice_approval import Approving
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
 from prefect_stripe.flows.orders import InvoiceOrder
@@ -40,13 +42,16 @@ TOLD_LINES: Final = 10
 """How many lines of an invoice a message lists."""
 
 
-def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365) -> Process[InvoiceOutcome]:
+def invoice_process(
+    order: InvoiceOrder, account: str, look_back_days: int = 365, limits: Sequence[ApprovalLimit] = ()
+) -> Process[InvoiceOutcome]:
     """Bring an order's invoice to where the order wants it, from wherever it is.
 
     Args:
         order: The order.
         account: Mode and connected account, as `StripeCredentials.account` has them.
         look_back_days: How many days back an invoice of this order may have been made.
+        limits: Above which a person is asked before the invoice is finalized. None means that nobody is asked.
 
     Returns:
         The outcome; refusals and declines are outcomes, not exceptions.
@@ -56,11 +61,11 @@ def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365
         StripeError: Stripe failed, or could not be reached, in a way that a later run may get over.
     """
     check_look_back(look_back_days)
-    work = InvoiceWork(order, account, look_back_days)
+    work = InvoiceWork(order, account, look_back_days, limits)
     try:
         ending, reason = yield from work.run()
     except Rejected as refusal:
-        ending, reason = "rejected", str(refusal)
+        ending, reason = refusal.ending, str(refusal)
     except InvalidRequestError as error:
         ending, reason = "rejected", f"Stripe refuses it: {error}"
         if error.code == "resource_missing" and work.invoice.get("id") in error.ids:
@@ -69,10 +74,20 @@ def invoice_process(order: InvoiceOrder, account: str, look_back_days: int = 365
 
 
 class InvoiceWork:
-    """One order on its way: what is known of its invoice, and the steps that bring it on."""
+    """One order on its way: what is known of its invoice, and the steps that bring it on.
 
-    def __init__(self, order: InvoiceOrder, account: str, look_back_days: int) -> None:
-        self.order = order
+    Attributes:
+        ordered: The order as it was given.
+        order: The order as it is to be invoiced.
+        changed: The decision that makes a difference between the two.
+    """
+
+    def __init__(
+        self, order: InvoiceOrder, account: str, look_back_days: int, limits: Sequence[ApprovalLimit] = ()
+    ) -> None:
+        self.ordered = self.order = order
+        self.changed: Recorded | None = None
+        self.limits = limits
         self.look_back_days = look_back_days
         self.business = Business(order.external_id, account)
         self.customer: str | None = order.customer
@@ -91,14 +106,20 @@ class InvoiceWork:
         if not self.invoice:
             yield from self._create(voided)
         # Not held by this object, which it holds: the two would stay, with all that they read, until a collection.
-        lines = Lines(self)
-        if self.invoice["status"] == "draft":
-            yield from self._complete_draft(lines)
+        lines, approving = Lines(self), Approving(self, self.limits)
+        approving.adopt()
+        while self.invoice["status"] == "draft":
+            if approving.must_make_way():
+                yield from self._replace(voided)
+            else:
+                yield from self._complete_draft(lines, approving)
+            approving.adopt()
         # Also of what was a draft a moment ago: another version of the order may have been at work on it.
         self._refuse_changed_contents()
         # Whoever finalized it, whatever was done to the draft before: nothing is asked for but the order's total.
         yield from lines.tie_out()
         yield from lines.compare()
+        yield from approving.decide()
         yield from self._send()
         return (yield from Settling(self).settle())
 
@@ -107,6 +128,8 @@ class InvoiceWork:
         seen = self.invoice
         if ending == "done" and not self.business.wrote:
             ending = "found_done"
+        if self.changed and ending in {"done", "found_done"}:
+            reason = f"{self.changed}" + (f"; {reason}" if reason else "")
         return InvoiceOutcome(
             external_id=self.order.external_id,
             ending=ending,
@@ -256,16 +279,33 @@ class InvoiceWork:
         if not others:
             return
         ours, names = self.invoice["id"], ", ".join(f"{other['id']} ({other['status']})" for other in others)
-
-        def look(_: StripeObject | None) -> Process[StripeObject | None]:
-            return None if (yield from self._alive(ours)) else self.invoice
-
-        yield from self.business.write(self.label("delete"), "delete_invoice", ours, slot="delete", look=look)
+        yield from self._delete()
         self.invoice = {}
         raise Rejected(
             f"{names} was made for this order while this run stood still for a day; its own draft {ours} is deleted: "
             "run it again to go on with the other"
         )
+
+    def _replace(self, voided: list[StripeObject]) -> Steps:
+        """Begin anew instead of changing the draft, which was approved with other contents."""
+        yield Note(
+            f"{self.invoice['id']} was approved with other contents: it makes way for another draft", self.invoice
+        )
+        self.invoice = yield from self._delete()
+        if self.invoice.get("deleted"):
+            yield from self._create(voided)
+
+    def _delete(self) -> Process[StripeObject]:
+        """Delete the draft; return what says so, or the invoice if it was finalized before."""
+        ours = self.invoice["id"]
+
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            seen = yield from self._alive(ours)
+            if seen is None:
+                return {"id": ours, "deleted": True}
+            return None if seen["status"] == "draft" else seen
+
+        return (yield from self.business.write(self.label("delete"), "delete_invoice", ours, slot="delete", look=look))
 
     def _is_gone(self, invoice: str) -> Process[bool]:
         voided = yield from self._own(self.label("look for the voided", ""), "list_invoices", self._since())
@@ -280,8 +320,11 @@ class InvoiceWork:
             return None
         return None if seen.get("deleted") or seen["status"] == "void" else seen
 
-    def _complete_draft(self, lines: Lines) -> Steps:
-        """Make the draft say what the order says, see that it comes to the right total, and finalize it."""
+    def _complete_draft(self, lines: Lines, approving: Approving) -> Steps:
+        """Make the draft say what the order says, see that it comes to the right total, and finalize it.
+
+        It stays a draft where something was decided about it just now: what is in it is then looked at once more.
+        """
         if self.invoice["currency"] != self.order.currency:
             raise Rejected(
                 f"the draft {self.invoice['id']} is in {self.invoice['currency']}, and the order now in "
@@ -295,6 +338,8 @@ class InvoiceWork:
                 "finalized: it cannot be written off or voided"
             )
         yield Note(f"ties out at {format_amount(self.invoice['total'], self.order.currency)}", self.invoice)
+        if (yield from approving.decide()):
+            return
         self.invoice = yield from self.business.write(
             self.label("finalize"),
             "finalize_invoice",

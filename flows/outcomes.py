@@ -8,7 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_stripe.client import CardError
 
-Ending = Literal["done", "found_done", "declined", "requires_action", "processing", "rejected", "failed"]
+Ending = Literal[
+    "done",
+    "found_done",
+    "declined",
+    "requires_action",
+    "processing",
+    "awaiting_approval",
+    "not_approved",
+    "rejected",
+    "failed",
+]
 
 
 class Outcome(BaseModel):
@@ -19,7 +29,8 @@ class Outcome(BaseModel):
     external_id: str = Field(description="The order's business key.")
     ending: Ending = Field(
         description="done: this run brought it there; found_done: nothing was missing; declined: the payment was; "
-        "requires_action: the customer must do something; processing: the bank has not answered yet; rejected: the "
+        "requires_action: the customer must do something; processing: the bank has not answered yet; "
+        "awaiting_approval: a person has to approve it first; not_approved: a person decided against it; rejected: the "
         "order or what was found does not allow it; failed: Stripe or the network did."
     )
     reason: str | None = Field(default=None, description="Why, where it is not simply done.")

@@ -1,8 +1,9 @@
 """A business process without Prefect: a generator of steps, and the plain driver that runs one.
 
 A process decides; a driver does. The process yields a `Step`, which is one call to Stripe with its idempotency key, and
-is sent the `Reply`, or has the `StripeError` thrown into it. A `Note` is something to be told and not to be done. One
-driver makes each step a task run (`flows.driver`); another may run many processes in one.
+is sent the `Reply`, or has the `StripeError` thrown into it. A `Note` is something to be told and not to be done; a
+`Question` is for a person, and sent an `Answer`, or None where nobody answers. One driver makes each step a task run
+(`flows.driver`); another may run many processes in one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from prefect_stripe.client import OPERATIONS, Call, StripeClient, StripeError
+from prefect_stripe.flows.approvals import Answer, Question
 
 T = TypeVar("T")
 
@@ -67,7 +69,7 @@ class Reply:
     date: datetime | None = None
 
 
-Process = Generator[Step | Note, Reply | None, T]
+Process = Generator[Step | Note | Question, Reply | Answer | None, T]
 
 
 def perform(client: StripeClient, call: Call) -> Reply:
@@ -84,6 +86,7 @@ def drive(
     process: Process[T],
     do: Callable[[Step], Reply],
     tell: Callable[[Note], None] = lambda note: None,
+    ask: Callable[[Question], Answer | None] = lambda question: None,
 ) -> T:
     """Run a process to its end.
 
@@ -91,6 +94,7 @@ def drive(
         process: The process.
         do: Does one step, or raises the StripeError that it met.
         tell: Is told each note.
+        ask: Asks a person, or says by None that nobody answers here.
 
     Returns:
         What the process returns.
@@ -98,7 +102,7 @@ def drive(
     Raises:
         StripeError: One that the process has no answer to.
     """
-    reply: Reply | None = None
+    reply: Reply | Answer | None = None
     # Of at most one, and emptied before it is thrown: an error that this frame still held would hold it in turn.
     failures: list[StripeError] = []
     while True:
@@ -110,6 +114,9 @@ def drive(
         reply = None
         if isinstance(step, Note):
             tell(step)
+            continue
+        if isinstance(step, Question):
+            reply = ask(step)
             continue
         try:
             reply = do(step)

@@ -170,6 +170,22 @@ class Story:
         )
 
 
+def emit_order(outcome: Outcome, account: str | None) -> None:
+    """Emit the event of an order, named after its ending: `stripe.order.awaiting_approval`."""
+    emit_event(
+        f"stripe.order.{outcome.ending}",
+        resource={
+            "prefect.resource.id": f"stripe.order.{outcome.external_id or 'unnamed'}",
+            "prefect.resource.name": outcome.external_id or "unnamed",
+            "stripe.account": account or "",
+        },
+        related=[{"prefect.resource.id": f"stripe.invoice.{outcome.object_id}", "prefect.resource.role": "invoice"}]
+        if outcome.object_id
+        else [],
+        payload=outcome.model_dump(mode="json", exclude_none=True),
+    )
+
+
 _TOLD_IN_EVENTS: Final = (
     *("status", "number", "currency", "total", "amount_paid", "amount_remaining"),
     *("amount", "amount_capturable", "amount_received", "livemode"),

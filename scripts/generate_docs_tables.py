@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from prefect_stripe.client import OPERATIONS
 from prefect_stripe.flows import InvoiceOrder, InvoiceOutcome, LineCorrection, OrderLine, PaymentOrder, PaymentOutcome
+from prefect_stripe.flows.approvals import ApprovalLimit, Decision
 from prefect_stripe.flows.story import EVENTS, STATE_EVENTS
 
 Schema = dict[str, Any]
@@ -116,7 +117,10 @@ def _default(value: object) -> str:
 
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
-    **{model.__name__: partial(fields, model) for model in (InvoiceOrder, OrderLine, LineCorrection, PaymentOrder)},
+    **{
+        model.__name__: partial(fields, model)
+        for model in (InvoiceOrder, OrderLine, LineCorrection, PaymentOrder, ApprovalLimit, Decision)
+    },
     **{model.__name__: partial(facts, model) for model in (InvoiceOutcome, PaymentOutcome)},
     "invoice_events": partial(events, "invoice"),
     "payment_intent_events": partial(events, "payment_intent"),

@@ -77,11 +77,14 @@ def test_each_table_stands_in_a_page() -> None:
     assert sorted(placed) == sorted(script("generate_docs_tables")["TABLES"])
 
 
-@pytest.mark.parametrize("page", ["invoice_lifecycle.md", "payment_intent_lifecycle.md"])
-def test_a_lifecycle_says_what_to_do_about_each_ending(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "others"),
+    [("invoice_lifecycle.md", set[str]()), ("payment_intent_lifecycle.md", {"awaiting_approval", "not_approved"})],
+)
+def test_a_lifecycle_says_what_to_do_about_each_ending(page: str, others: set[str]) -> None:
     table = PAGES[page].split("## How it ends")[1].split("<!-- table")[0]
     endings = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    assert endings == [*get_args(Ending)]
+    assert endings == [ending for ending in get_args(Ending) if ending not in others]
 
 
 @pytest.mark.parametrize("name", TEXTS)

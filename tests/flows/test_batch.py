@@ -68,10 +68,10 @@ def test_a_fault_of_our_own_in_one_order_is_told_and_costs_no_other_its_own(
 ) -> None:
     process = batch.invoice_process
 
-    def faulty(order: InvoiceOrder, account: str, look_back_days: int) -> Any:
+    def faulty(order: InvoiceOrder, *others: Any) -> Any:
         if order.external_id == "ORD-2":
             raise ZeroDivisionError("of our own")
-        return process(order, account, look_back_days)
+        return process(order, *others)
 
     monkeypatch.setattr(batch, "invoice_process", faulty)
     outcomes = run(world, orders(world, 5))

@@ -7,13 +7,14 @@ account of itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from prefect_stripe.client import ClientConfig, RetryPolicy, StripeClient, StripeError
+from prefect_stripe.flows.approvals import Answer, ApprovalLimit, Question
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import Outcome
@@ -52,11 +53,13 @@ MONEY = {
 AnyOrder = InvoiceOrder | PaymentOrder
 
 
-def process_of(order: AnyOrder, account: str = ACCOUNT, look_back_days: int = 365) -> Process[Outcome]:
+def process_of(
+    order: AnyOrder, account: str = ACCOUNT, look_back_days: int = 365, limits: Sequence[ApprovalLimit] = ()
+) -> Process[Outcome]:
     """Begin the process of an order, whatever kind it is of."""
     if isinstance(order, PaymentOrder):
         return (yield from payment_process(order, account, look_back_days))
-    return (yield from invoice_process(order, account, look_back_days))
+    return (yield from invoice_process(order, account, look_back_days, limits))
 
 
 class Interrupted(Exception):
@@ -81,6 +84,11 @@ class Run:
     def reason(self) -> str:
         assert self.outcome is not None, f"no outcome, but {self.error!r}"
         return self.outcome.reason or ""
+
+
+def nobody(question: Question) -> Answer | None:
+    """Ask nobody, as where a run cannot wait."""
+    return None
 
 
 Hook = Callable[[int, Step], None]
@@ -129,6 +137,8 @@ class World:
         after: Hook = lambda number, step: None,
         look_back_days: int = 365,
         account: str = ACCOUNT,
+        limits: Sequence[ApprovalLimit] = (),
+        ask: Callable[[Question], Answer | None] = nobody,
     ) -> Run:
         """Run an order's process afresh; the hooks may raise, before a step's call is sent or after its answer came."""
         run, client = Run(), self.client(retries)
@@ -146,7 +156,7 @@ class World:
             run.notes.append(note.text)
 
         try:
-            run.outcome = drive(process_of(order, account, look_back_days), do, tell)
+            run.outcome = drive(process_of(order, account, look_back_days, limits), do, tell, ask)
         except (StripeError, Interrupted) as error:
             run.error = error
         return run
