@@ -38,6 +38,14 @@ test: $(INSTALLED) ## Run the tests
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-browser
+test-browser: $(INSTALLED) ## Fill in forms and read pages of a Prefect server in Chromium (SCREENSHOTS=docs/images keeps pictures)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } || \
+	{ echo "It needs Chromium: install it, on Debian with: apt-get install chromium"; exit 1; }
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/browser $(SCREENSHOTS:%=--screenshots %)
+
 .PHONY: chaos
 chaos: $(INSTALLED) ## Break the lifecycles at every exchange, in every manner (CHAOS_ARGS="--seed 7 --schedules 3000")
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \

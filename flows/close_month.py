@@ -3,7 +3,6 @@
 # No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, cast
 
 from prefect import flow
@@ -19,7 +18,7 @@ from prefect_stripe.flows.accounts import DEFAULT, Chart, ChartError, read_chart
 from prefect_stripe.flows.close_report import CloseReport, in_markdown, report_of, stopped_in_markdown
 from prefect_stripe.flows.closing import Close, close
 from prefect_stripe.flows.driver import failed
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.ledger_rows import BooksError, Sums
 from prefect_stripe.flows.ledger_store import LedgerError, ledger_at
 from prefect_stripe.flows.manifests import Folder
@@ -27,7 +26,7 @@ from prefect_stripe.flows.months import Month, zone_of
 from prefect_stripe.flows.payout_matching import BankFileError, read_bank_lines
 from prefect_stripe.flows.places import local_copy
 from prefect_stripe.flows.story import artifact_key, logger
-from prefect_stripe.money import CURRENCIES, exponent
+from prefect_stripe.money import minor_units
 
 MONTH = r"^(\d{4}-(0[1-9]|1[0-2]))?$"
 
@@ -36,6 +35,7 @@ def _run_name() -> str:
     return f"books of {flow_run.parameters.get('month') or 'last month'}"
 
 
+@plain_form
 @flow(name="close-month", flow_run_name=_run_name, persist_result=False)
 def close_month(
     folder: Annotated[str, titled("Folder of the books", min_length=1)],
@@ -163,15 +163,11 @@ def balances_in(text: str) -> Sums:
     found: Sums = {}
     for part in text.split(","):
         try:
-            amount, currency = part.split()
-            currency = currency.lower()
-            if currency not in CURRENCIES or currency in found:
+            amount, currency = part.lower().split()
+            if currency in found:
                 raise ValueError
-            minor = Decimal(amount).scaleb(exponent(currency))
-            if minor != minor.to_integral_value():
-                raise ValueError
-            found[currency] = int(minor)
-        except (ValueError, InvalidOperation, OverflowError):
+            found[currency] = minor_units(amount, currency)
+        except ValueError:
             raise ValueError(
                 f"{part.strip()!r} is no balance: write 1234.50 USD, 500 JPY, each currency once"
             ) from None

@@ -31,7 +31,7 @@ from prefect_stripe.flows.ageing import (
 )
 from prefect_stripe.flows.close_month import balances_in
 from prefect_stripe.flows.driver import failed
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.ledger_rows import BooksError
 from prefect_stripe.flows.ledger_source import items
 from prefect_stripe.flows.months import zone_of
@@ -71,6 +71,7 @@ def _run_name() -> str:
     return f"receivables of {flow_run.parameters.get('as_of') or 'today'}"
 
 
+@plain_form
 @flow(name="receivables", flow_run_name=_run_name, persist_result=False)
 def receivables(
     as_of: Annotated[str, titled("As of (YYYY-MM-DD)", pattern=DAY)] = "",

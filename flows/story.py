@@ -112,11 +112,11 @@ class Story:
             key=artifact_key(self.kind, self.external_id),
             table=[
                 {
-                    "time (UTC)": line.at.strftime("%Y-%m-%d %H:%M:%S"),
                     "step": line.step,
                     "came to": line.came_to,
                     "status": line.status,
                     "amount": line.amount,
+                    "time (UTC)": line.at.strftime("%Y-%m-%d %H:%M:%S"),
                     "request": line.request_id,
                 }
                 for line in self.lines

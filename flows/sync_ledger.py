@@ -18,7 +18,7 @@ from prefect_stripe.flows import ledger_source
 from prefect_stripe.flows.accounts import Chart, ChartError, check_mapped
 from prefect_stripe.flows.close_month import chart_in
 from prefect_stripe.flows.driver import failed
-from prefect_stripe.flows.forms import titled
+from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.journal import check_journal, journal
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Sums, check_rows, sums
 from prefect_stripe.flows.ledger_store import Ledger, LedgerError, ledger_at
@@ -42,6 +42,7 @@ class SyncReport(BaseModel):
         return f"{self.posted} transactions posted{f': {moved}' if moved else ''}"
 
 
+@plain_form
 @flow(name="sync-ledger", persist_result=False)
 def sync_ledger(
     ledger: Annotated[str, titled("Ledger")] = "",
