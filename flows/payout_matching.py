@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeAlias
 
 from prefect_stripe.flows.ledger_rows import BalanceRow, Difference, Sums, id_of, stop_at
-from prefect_stripe.money import CURRENCIES, exponent
+from prefect_stripe.money import minor_units
 
 State: TypeAlias = Literal["arrived", "in transit", "returned"]
 
@@ -218,13 +217,9 @@ def read_bank_lines(lines: Iterable[str]) -> list[BankLine]:
     for number, row in enumerate(reader, 2):
         currency = (row["currency"] or "").strip().lower()
         try:
-            if currency not in CURRENCIES:
-                raise ValueError(f"{currency!r} is no currency")
-            minor = Decimal((row["amount"] or "").strip()).scaleb(exponent(currency))
-            if minor != minor.to_integral_value():
-                raise ValueError(f"{row['amount']} has more digits than {currency.upper()} has")
-            found.append(BankLine(date.fromisoformat((row["date"] or "").strip()), int(minor), currency))
-        except (ValueError, InvalidOperation, OverflowError) as error:
+            amount = minor_units((row["amount"] or "").strip(), currency)
+            found.append(BankLine(date.fromisoformat((row["date"] or "").strip()), amount, currency))
+        except ValueError as error:
             raise BankFileError(f"row {number} of the file of the bank's lines: {error}") from error
     return found
 

@@ -5,6 +5,7 @@ Stripe page: "Supported currencies", with its lists of zero-decimal, three-decim
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -69,6 +70,32 @@ def major_units(amount: int, currency: str) -> Decimal:
     """
     # Arithmetic would round to the context's precision, which is the caller's to set.
     return Decimal((amount < 0, [int(digit) for digit in str(abs(amount))], -exponent(currency)))
+
+
+def minor_units(text: str, currency: str) -> int:
+    """Read an amount that is written in the currency's major unit, as `major_units` writes it.
+
+    Args:
+        text: Digits, with a point before those of the minor unit; no thousands marks.
+        currency: Three-letter ISO code in lower case.
+
+    Raises:
+        ValueError: It is written otherwise, or has more digits than the currency.
+
+    Example:
+        >>> minor_units("1234.5", "usd"), minor_units("-500", "jpy")
+        (123450, -500)
+    """
+    digits = exponent(currency)
+    found = _MAJOR.fullmatch(text)
+    if found is None or len(found["part"] or "") > digits:
+        raise ValueError(
+            f"{text!r} is no amount of {currency.upper()}: write digits, and at most {digits} of them after a point"
+        )
+    return int(f"{found['sign']}{found['whole']}{(found['part'] or '').ljust(digits, '0')}")
+
+
+_MAJOR: Final = re.compile(r"(?P<sign>-?)(?P<whole>\d{1,18})(\.(?P<part>\d{1,18}))?", re.ASCII)
 
 
 def format_amount(amount: int, currency: str) -> str:

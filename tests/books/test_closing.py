@@ -20,7 +20,7 @@ from prefect_stripe.flows import ledger_source
 from prefect_stripe.flows.accounts import DEFAULT, Account, Chart
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Sums
 from prefect_stripe.flows.months import zone_of
-from prefect_stripe.flows.payout_matching import BankLine
+from prefect_stripe.flows.payout_matching import BankFileError, BankLine, read_bank_lines
 from tests.books.account import DECEMBER, NOVEMBER, OCTOBER, ZONE, Books
 
 
@@ -414,3 +414,18 @@ def test_the_banks_lines_are_found_by_amount_and_day_each_once(books: Books) -> 
     books.folder = books.folder / "other"
     closed = books.close(bank=[far, other, late])
     assert sorted(filter(None, (payout.bank_date for payout in closed.payouts))) == [late.date]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["date,amount", "2035-10-01,5"], "lacks the columns currency"),
+        (["date,amount,currency", "2035-10-01,5.001,USD"], "row 2 .*'5.001' is no amount of USD"),
+        (["date,amount,currency", "2035-10-01,5,USD", "1.10.2035,5,USD"], "row 3 .*1.10.2035"),
+        (["date,amount,currency", "2035-10-01,5,XXX"], "row 2 .*unknown currency 'xxx'"),
+        (["date,amount,currency", "2035-10-01"], "row 2 "),
+    ],
+)
+def test_a_file_of_the_bank_that_says_nothing_is_refused(lines: list[str], says: str) -> None:
+    with pytest.raises(BankFileError, match=says):
+        read_bank_lines(lines)

@@ -108,18 +108,16 @@ def test_what_does_not_add_up_stops_with_the_figures() -> None:
 
 CUSTOMERS, CURRENCIES = ("cus_1", "cus_2", "cus_3"), ("eur", "jpy", "kwd", "usd")
 
-SOME = st.lists(
-    st.builds(
-        lambda number, customer, currency, amount, days: Owed(
-            f"in_{number}", "", customer, f"of {customer}", currency, amount, "open", DAY - timedelta(days=days), days
-        ),
-        st.integers(0, 10**6),
-        st.sampled_from(CUSTOMERS),
-        st.sampled_from(CURRENCIES),
-        st.integers(1, 10**9),
-        st.integers(-200, 2000),
-    )
-)
+
+@st.composite
+def debts(draw: st.DrawFn) -> Owed:
+    number, days, amount = draw(st.integers(0, 10**6)), draw(st.integers(-200, 2000)), draw(st.integers(1, 10**9))
+    customer, currency = draw(st.sampled_from(CUSTOMERS)), draw(st.sampled_from(CURRENCIES))
+    since = DAY - timedelta(days=days)
+    return Owed(f"in_{number}", "", customer, f"of {customer}", currency, amount, "open", since, days)
+
+
+SOME = st.lists(debts())
 
 
 @given(SOME)

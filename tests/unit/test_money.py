@@ -17,6 +17,7 @@ from prefect_stripe.money import (
     exponent,
     format_amount,
     major_units,
+    minor_units,
 )
 
 
@@ -80,3 +81,26 @@ def test_an_unknown_currency_is_refused(code: str) -> None:
 )
 def test_what_stripe_could_charge(amount: int, currency: str, takes: bool) -> None:
     assert (chargeable(amount, currency) is None) is takes
+
+
+@given(st.integers(-(10**15), 10**15), st.sampled_from(["usd", "jpy", "kwd"]))
+def test_what_is_written_in_major_units_is_read_again(amount: int, currency: str) -> None:
+    assert minor_units(str(major_units(amount, currency)), currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("1.234", "usd"),
+        ("1.0", "jpy"),
+        ("1,000", "usd"),
+        ("1e3", "usd"),
+        ("", "usd"),
+        ("1.", "usd"),
+        ("٣", "usd"),
+        ("+1", "usd"),
+    ],
+)
+def test_what_is_not_written_so_is_no_amount(text: str, currency: str) -> None:
+    with pytest.raises(ValueError, match="is no amount"):
+        minor_units(text, currency)
