@@ -5,7 +5,7 @@ Stripe pages: "PaymentIntent lifecycle", "Capture a payment later", "Verify a ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from prefect_stripe.client import CardError, InvalidRequestError, StripeError
@@ -91,9 +91,8 @@ class PaymentSettling:
         """Charge or authorise, while attempts are left; each charge that failed at Stripe was one, whoever made it."""
         self.work.refuse_interference()
         failed, reason, final = (yield from self._failed()), None, False
-        # Some attempts leave an error and no charge: an authentication that failed, a bank account that is not known.
         error: Mapping[str, Any] | None = self.work.intent.get("last_payment_error")
-        self._attempts = max(self._attempts, len(failed), 1 if error else 0)
+        self._attempts = max(self._attempts, _attempts_made(self.work.intent, failed))
         if failed:
             reason, final = failure_reason(failed[0]), _is_final(failed[0].get("outcome"))
         elif error:
@@ -122,7 +121,7 @@ class PaymentSettling:
             if seen["status"] not in UNCONFIRMED:
                 return seen
             failed = yield from self._failed()
-            return seen if len(failed) >= attempt else None
+            return seen if _attempts_made(seen, failed) >= attempt else None
 
         self.work.intent = yield from self.business.write(
             self.work.label("confirm"),
@@ -350,6 +349,12 @@ def _action(intent: StripeObject) -> str | None:
     """Name what has to be done next."""
     action: Mapping[str, Any] = intent.get("next_action") or {}
     return action.get("type")
+
+
+def _attempts_made(intent: StripeObject, failed: Sequence[StripeObject]) -> int:
+    """Count the attempts to pay that failed, by the PaymentIntent and its failed charges."""
+    # Some leave an error and no charge: an authentication that failed, a bank account that is not known.
+    return max(len(failed), 1 if intent.get("last_payment_error") else 0)
 
 
 def _is_wrong(error: StripeError) -> bool:

@@ -12,7 +12,7 @@ from prefect_stripe.client import RetryPolicy
 from prefect_stripe.flows.process import Step
 from tests.flows.payment_paths import FAILS, HELD, MANUAL, PAYMENT_PATHS, TRANSFER, fund
 from tests.flows.races import at_once, endings
-from tests.flows.world import World
+from tests.flows.world import Interrupted, World
 
 DAY = timedelta(hours=25)
 WAITING = RetryPolicy(max_retries=40, base=0.02, cap=0.1)
@@ -144,6 +144,28 @@ def test_standing_still_before_money_moves_moves_it_once(world: World, operation
     run = world.run(order, before=stand_still)
     assert (run.ending, world.intent()["amount_received"]) == ("done", 18000)
     assert (world.money["charged"], world.money["captured"]) == (1, 1)
+
+
+def test_an_attempt_that_another_run_did_not_live_to_tell_of_is_counted_though_it_left_no_charge(world: World) -> None:
+    path = PAYMENT_PATHS["microdeposits for the last time"]
+    order = path.order(world)
+
+    def die(number: int, step: Step) -> None:
+        if step.operation == "verify_payment_intent_microdeposits":
+            raise Interrupted
+
+    overtaken = False
+
+    def overtake(number: int, step: Step) -> None:
+        nonlocal overtaken
+        if step.operation == "confirm_payment_intent" and not overtaken:
+            overtaken = True
+            assert isinstance(world.run(order, after=die).error, Interrupted)
+
+    run = world.run(order, before=overtake)
+    assert overtaken
+    assert run.ending == path.ending
+    assert world.money == path.money
 
 
 # Somebody in between
