@@ -31,7 +31,7 @@ demo: $(INSTALLED) ## Orders become invoices, offline, on a Prefect server of it
 
 .PHONY: serve
 serve: $(INSTALLED) ## A Prefect server with the flows on it, to be used in a browser, until Ctrl-C (offline without STRIPE_API_KEY)
-	@$(BIN)/python examples/serve.py
+	@$(BIN)/python examples/serve.py $(SERVE_ARGS)
 
 .PHONY: test
 test: $(INSTALLED) ## Run the tests

@@ -1,6 +1,6 @@
 """A Prefect server with the flows on it, for this machine: open the page, fill in a form, and watch the run.
 
-    make serve
+    make serve                              # SERVE_ARGS="--port 4300"
 
 It speaks to the sandbox, or to Stripe's test mode where `STRIPE_API_KEY` is a test key. Ctrl-C ends all that it
 started. What Prefect was told is kept in `.serve/`, and there again the next time; what was in the sandbox is not.
@@ -8,12 +8,13 @@ started. What Prefect was told is kept in `.serve/`, and there again the next ti
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -30,30 +31,32 @@ BLOCK: Final = "stripe"
 SECONDS_TO_SERVE: Final = 120
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C.
 
     Returns:
         0 if it was interrupted, 1 if something of it ended by itself, 2 if it could not begin.
     """
+    options = _options(arguments)
+    home: Path = options.home
     if problem := problem_of(os.environ.get("STRIPE_API_KEY", "")):
         print(f"{problem} Nothing was started.")
         return 2
     # SIGINT too: a shell that starts this in the background has it ignored.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
-    HOME.mkdir(mode=0o700, exist_ok=True)
+    home.mkdir(mode=0o700, exist_ok=True)
     try:
         with ExitStack() as stack:
             account = stack.enter_context(_stripe())
             print("Prefect starts, which takes some twenty seconds.", flush=True)
-            address = stack.enter_context(prefect_at(HOME, PORT))
+            address = stack.enter_context(prefect_at(home, options.port))
             _save_block()
-            serving = stack.enter_context(_serving(HOME / "flows.log"))
+            serving = stack.enter_context(_serving(home / "flows.log"))
             print(f"\nOpen {address}/deployments, choose one, and Run it. It uses {account}.")
             print("Ctrl-C ends it all.", flush=True)
             serving.wait()
-            print(f"The flows are no longer served; {HOME / 'flows.log'} says why.")
+            print(f"The flows are no longer served; {home / 'flows.log'} says why.")
             return 1
     except StripeError as error:
         print(error)
@@ -61,6 +64,13 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nEnded. A run that was going on goes on where it stopped when its order is run again.")
         return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve the flows on a Prefect server of this machine, until Ctrl-C.")
+    parser.add_argument("--home", type=Path, default=HOME, help="what it keeps (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="or a free one, if it is taken (default: %(default)s)")
+    return parser.parse_args(arguments)
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -62,10 +62,12 @@ class Ground:
         self.prefect("--no-prompt", "deploy", "--all", "--prefect-file", prefect_file)
 
     @contextmanager
-    def worker(self, pool: str = "stripe", **environment: str) -> Generator[subprocess.Popen[bytes]]:
+    def worker(
+        self, pool: str = "stripe", cwd: Path | None = None, **environment: str
+    ) -> Generator[subprocess.Popen[bytes]]:
         """Have a process worker take runs from a pool."""
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
-        with started(command, self.home / "worker.log", {**self.environment, **environment}) as process:
+        with started(command, self.home / "worker.log", {**self.environment, **environment}, cwd) as process:
             queue = f"/work_pools/{pool}/queues/default"
             eventually(lambda: self.api(queue)["status"] == "READY" or None, f"a worker takes runs from {pool}")
             yield process
@@ -142,12 +144,14 @@ def _healthy(url: str, process: subprocess.Popen[bytes]) -> bool | None:
 
 
 @contextmanager
-def started(command: list[str], log: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
+def started(
+    command: list[str], log: Path, environment: Mapping[str, str], cwd: Path | None = None
+) -> Generator[subprocess.Popen[bytes]]:
     """Have a process run, and end it and all that it started."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            cwd=log.parent,
+            cwd=cwd or log.parent,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
