@@ -86,7 +86,7 @@ class Question:
         limit: Up to what it would not be asked about; None where its currency has no limit.
         contents: The order's fingerprint, as it was ordered.
         waits: Whether the process goes on with an answer only. Else the last one that was given is heard, if any was.
-        lines: Description, quantity and amount of each line.
+        lines: Number (0 where it is not the order's), description, quantity and amount of each line.
         refused: How many answers were given before that cannot be followed.
         problem: Why the last of them cannot.
     """
@@ -100,7 +100,7 @@ class Question:
     limit: int | None
     contents: str
     waits: bool
-    lines: tuple[tuple[str, int, int], ...] = ()
+    lines: tuple[tuple[int, str, int, int], ...] = ()
     refused: int = 0
     problem: str | None = None
 
@@ -128,8 +128,8 @@ class Question:
             ]
         lines += ["| line | description | quantity | amount |", "|--:|---|--:|--:|"]
         lines += [
-            f"| {number} | {_plain(description)} | {quantity} | {format_amount(amount, self.currency)} |"
-            for number, (description, quantity, amount) in enumerate(self.lines, start=1)
+            f"| {number or ''} | {_plain(description)} | {quantity} | {format_amount(amount, self.currency)} |"
+            for number, description, quantity, amount in self.lines
         ]
         lines.append(f"| | **total** | | **{format_amount(self.total, self.currency)}** |")
         lines += [

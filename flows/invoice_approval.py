@@ -28,6 +28,7 @@ from prefect_stripe.flows.approvals import (
 )
 from prefect_stripe.flows.business import Rejected, StripeObject, metadata_of
 from prefect_stripe.flows.invoice_lines import SLOT, Lines
+from prefect_stripe.flows.orders import MOST_LINES
 from prefect_stripe.flows.process import Note, Process, Reply
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ class Approving:
         self.work = work
         self.limits = limits
         self._heard = False
+        self._wrote = 0
 
-    def adopt(self) -> None:
-        """Take the order as it was changed by a person, where that is written down."""
+    def begin(self) -> None:
+        """Begin to look at the invoice: take the order as it was changed by a person, where that is written down."""
+        self._wrote = self.work.business.wrote
         work, decided = self.work, recorded_on(self.work.invoice)
         if decided is None or decided.decision != "change" or decided.ordered != work.ordered.fingerprint:
             work.order, work.changed = work.ordered, None
@@ -80,11 +83,10 @@ class Approving:
 
         It may be finalized any moment by whoever knows it as approved, so that it is not to be changed by anybody.
         """
-        decided = recorded_on(self.work.invoice)
-        return decided is not None and decided.decision != "reject" and decided.contents != self.work.order.fingerprint
+        return self._is_of_others(recorded_on(self.work.invoice))
 
     def decide(self) -> Process[bool]:
-        """Have it decided whether the invoice may be gone on with; say whether something was decided just now.
+        """Have it decided whether the invoice may be gone on with; say whether to look at it once more before that.
 
         Raises:
             AwaitingApproval: Somebody must be asked, and nobody answered.
@@ -94,7 +96,7 @@ class Approving:
         work, refused, problem = self.work, 0, None
         while True:
             decided = recorded_on(work.invoice)
-            if self._is_changed_meanwhile(decided):
+            if work.invoice["status"] == "draft" and self._is_of_others(decided):
                 return True
             settled = decided is not None and self._covers(decided)
             if not settled and not must_be_asked(work.invoice["total"], work.invoice["currency"], self.limits):
@@ -116,14 +118,10 @@ class Approving:
             if answer.decision.decision != "reject":
                 return True
 
-    def _is_changed_meanwhile(self, decided: Recorded | None) -> bool:
-        return (
-            decided is not None
-            and self.work.invoice["status"] == "draft"
-            and decided.ordered == self.work.ordered.fingerprint
-            and decided.decision == "change"
-            and decided.contents != self.work.order.fingerprint
-        )
+    def _is_of_others(self, decided: Recorded | None) -> bool:
+        """Say whether it was approved with other contents, perhaps as a person changed this very order."""
+        contents = self.work.order.fingerprint
+        return decided is not None and decided.decision != "reject" and decided.contents != contents
 
     def _covers(self, decided: Recorded) -> bool:
         """Say whether it was decided about exactly these contents."""
@@ -147,7 +145,9 @@ class Approving:
         if decided is not None and decided.decision == "reject" and invoice["status"] in ALIVE:
             left = "its draft is kept" if invoice["status"] == "draft" else "it was finalized all the same"
             raise NotApproved(f"{decided}; {left}, {invoice['id']}")
-        return False
+        # Where it had to be put right just now, or has other terms again, somebody else is at work on it.
+        others = self.work.business.wrote > self._wrote or not self.work.has_terms(invoice)
+        return decided is not None and invoice["status"] == "draft" and others
 
     # Asking
 
@@ -172,7 +172,10 @@ class Approving:
         self, waits: bool, refused: int = 0, problem: str | None = None, lines: Sequence[StripeObject] = ()
     ) -> Question:
         invoice = self.work.invoice
-        in_order = sorted(lines, key=lambda line: _number_of(metadata_of(line).get(SLOT, "")))
+        told = (
+            (_number_of(metadata_of(one).get(SLOT, "")), one.get("description") or "", one["quantity"], one["amount"])
+            for one in lines
+        )
         return Question(
             external_id=self.work.order.external_id,
             invoice=invoice["id"],
@@ -183,7 +186,7 @@ class Approving:
             limit=limit_of(invoice["currency"], self.limits),
             contents=self.work.ordered.fingerprint,
             waits=waits,
-            lines=tuple((line.get("description") or "", line["quantity"], line["amount"]) for line in in_order),
+            lines=tuple(sorted(told, key=lambda line: line[0] or MOST_LINES + 1)),
             refused=refused,
             problem=problem,
         )

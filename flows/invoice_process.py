@@ -107,13 +107,13 @@ class InvoiceWork:
             yield from self._create(voided)
         # Not held by this object, which it holds: the two would stay, with all that they read, until a collection.
         lines, approving = Lines(self), Approving(self, self.limits)
-        approving.adopt()
+        approving.begin()
         while self.invoice["status"] == "draft":
             if approving.must_make_way():
                 yield from self._replace(voided)
             else:
                 yield from self._complete_draft(lines, approving)
-            approving.adopt()
+            approving.begin()
         # Also of what was a draft a moment ago: another version of the order may have been at work on it.
         self._refuse_changed_contents()
         # Whoever finalized it, whatever was done to the draft before: nothing is asked for but the order's total.
@@ -323,7 +323,8 @@ class InvoiceWork:
     def _complete_draft(self, lines: Lines, approving: Approving) -> Steps:
         """Make the draft say what the order says, see that it comes to the right total, and finalize it.
 
-        It stays a draft where something was decided about it just now: what is in it is then looked at once more.
+        It stays a draft where something was decided about it, or had to be done to it, since it was looked at: what was
+        approved is looked at once more before it is finalized.
         """
         if self.invoice["currency"] != self.order.currency:
             raise Rejected(
@@ -350,7 +351,7 @@ class InvoiceWork:
         )
 
     def _set_terms(self) -> Steps:
-        if self._has_terms(self.invoice):
+        if self.has_terms(self.invoice):
             return
         order = self.order
         self.invoice = yield from self.business.write(
@@ -358,7 +359,7 @@ class InvoiceWork:
             "update_invoice",
             self.invoice["id"],
             slot=f"terms-{order.fingerprint}",
-            look=self.holds(self._has_terms),
+            look=self.holds(self.has_terms),
             params={
                 "auto_advance": False,
                 "collection_method": order.collection_method,
@@ -369,7 +370,7 @@ class InvoiceWork:
             },
         )
 
-    def _has_terms(self, invoice: StripeObject) -> bool:
+    def has_terms(self, invoice: StripeObject) -> bool:
         """Say whether the draft has the order's terms; the fingerprint knows what cannot be read back."""
         order = self.order
         return (

@@ -131,8 +131,8 @@ def last_table(run: UUID) -> list[dict[str, str]]:
     """The story that a run told last."""
     with get_client(sync_client=True) as client:
         artifacts = client.read_artifacts()
-    newest = max((one for one in artifacts if one.flow_run_id == run), key=lambda one: one.created or read(run).created)
-    rows: list[dict[str, str]] = json.loads(str(newest.data))
+    told = [json.loads(str(one.data)) for one in artifacts if one.flow_run_id == run]
+    rows: list[dict[str, str]] = max(told, key=lambda rows: str(rows[-1]["time (UTC)"]))
     return rows
 
 
