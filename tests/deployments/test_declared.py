@@ -1,0 +1,66 @@
+"""What is declared for a server: the settings of the compose file are Prefect's, and what it starts is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOYMENTS = ROOT / "deployments"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOYMENTS / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+OF_PREFECT_REDIS = {"PREFECT_REDIS_MESSAGING_URL"}
+"""It reads its settings by itself."""
+
+
+def environment() -> Iterator[tuple[str, str]]:
+    for service in SERVICES.values():
+        yield from service.get("environment", {}).items()
+
+
+def test_each_setting_of_the_compose_file_is_one_of_prefects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose name Prefect does not know would be passed over in silence."""
+    given = {name: value for name, value in environment() if name.startswith("PREFECT_")}
+    offered = re.findall(r"PREFECT_\w*AUTH_STRING", (DEPLOYMENTS / "compose.yaml").read_text())
+    given |= dict.fromkeys(offered, "admin:secret")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    understood = Settings().to_environment_variables(exclude_unset=True, include_secrets=True)
+    assert {name: understood.get(name) for name in given.keys() - OF_PREFECT_REDIS} == {
+        name: value for name, value in given.items() if name not in OF_PREFECT_REDIS
+    }
+
+
+def test_each_service_waits_for_one_that_is_there_and_says_when_it_is_ready() -> None:
+    for name, service in SERVICES.items():
+        for other, when in service.get("depends_on", {}).items():
+            assert other in SERVICES, name
+            assert when["condition"] != "service_healthy" or "healthcheck" in SERVICES[other], (name, other)
+
+
+def test_two_workers_take_runs_from_the_pool_that_is_deployed_to() -> None:
+    declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
+    pools = {one["work_pool"]["name"] for one in declared["deployments"]}
+    commands = [service["command"] for name, service in SERVICES.items() if name.startswith("worker-")]
+    assert commands == [f"prefect worker start --pool {pool} --type process" for pool in pools] * 2
+
+
+def test_images_are_pinned_and_prefects_is_the_tested_one() -> None:
+    for service in SERVICES.values():
+        if "build" not in service:
+            assert re.search(r":\d+\.\d+$", service["image"])
+    constraints = (ROOT / "constraints.txt").read_text()
+    (version,) = re.findall(r"^prefect==(.+)$", constraints, re.MULTILINE)
+    assert f"FROM prefecthq/prefect:{version}-" in (DEPLOYMENTS / "Dockerfile").read_text()
+
+
+def test_schedules_are_off_until_someone_turns_them_on() -> None:
+    declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
+    assert [one["active"] for deployment in declared["deployments"] for one in deployment["schedules"]].count(True) == 0
