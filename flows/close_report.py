@@ -40,18 +40,20 @@ class CurrencyReport(BaseModel):
 class CloseReport(BaseModel):
     """What became of the books of a month."""
 
-    month: str
-    time_zone: str
+    month: str = Field(description="The month, as `2026-10`.")
+    time_zone: str = Field(description="In which it was reckoned.")
     closed_before: bool = Field(description="Whether it was closed already, and nothing was written.")
     opening_from: str = Field(description="Where the opening balances are known from.")
     transactions: int = Field(description="How many were posted.")
     lines: int = Field(description="How many lines the journal has.")
-    currencies: list[CurrencyReport]
+    currencies: list[CurrencyReport] = Field(
+        description="Of each `opening`, `movement`, `closing`, `debits` (and so credits), and what is `in_transit`."
+    )
     late: list[str] = Field(description="Transactions that came after their month was closed.")
     late_posted: bool = Field(description="Whether those are posted in this month; else they wait for the next.")
     posted: int = Field(description="How many transactions were missing in the ledger, and were posted there now.")
     unmatched: list[str] = Field(description="Payouts that arrived, and are not among the bank's lines given.")
-    files: list[str]
+    files: list[str] = Field(description="Their names, in the folder of the month.")
 
     def __str__(self) -> str:
         told = f"{self.month} {'was closed before and ties out' if self.closed_before else 'is closed'}: "
@@ -108,20 +110,28 @@ def in_markdown(report: CloseReport, closed: Closed, place: str) -> str:
                 for one in report.currencies
             ],
         ),
-        f"The opening balances are {report.opening_from}.",
+        f"The opening balances are known from: {report.opening_from}.",
         _table(("currency", "category", "transactions", "amount", "fee", "net"), _categories(closed.rows)),
     ]  # fmt: skip
     if report.late:
         told = "posted here, on the first day" if report.late_posted else "not posted: they are in the next month's"
         parts += [f"Late, after their month was closed, and {told}:", _table(LATE, _late(closed.late))]
     if closed.payouts:
-        parts.append(_table(("payout", "amount", "arrives", "at the end", "made of", "bank"), _payouts(closed.payouts)))
+        parts.append(
+            _table(("payout", "amount", "arrives", "at the end", "transactions", "bank"), _payouts(closed.payouts))
+        )
     parts += [
         "What holds:\n\n" + "\n".join(f"- {gate}" for gate in GATES),
         f"Files, in `{place}`: " + ", ".join(f"`{name}`" for name in report.files),
     ]
     return "\n\n".join(part for part in parts if part)
 
+
+FIGURES: Final = frozenset(
+    {"opening", "movement", "closing", "debits = credits", "in transit", "transactions", "amount", "fee", "net"}
+    | {"wanted", "found"}
+)
+"""The columns that are read from the right."""
 
 LATE: Final = ("transaction", "created (UTC)", "category", "net")
 
@@ -185,7 +195,7 @@ def _payouts(payouts: Sequence[Payout]) -> list[tuple[str, ...]]:
             format_amount(one.amount, one.currency),
             one.arrives.isoformat(),
             one.state,
-            f"{one.parts} transactions" if one.parts is not None else "" if one.automatic else "manual, not known",
+            str(one.parts) if one.parts is not None else "" if one.automatic else "manual: not known",
             one.bank_date.isoformat() if one.bank_date else "",
         )
         for one in payouts[:MOST_TOLD]
@@ -200,4 +210,5 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [[cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;") for cell in row] for row in rows]
     if not cells:
         return ""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *cells))
+    marks = ["--:" if column in FIGURES else "---" for column in columns]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (columns, marks, *cells))

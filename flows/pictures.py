@@ -69,9 +69,11 @@ def _panels(count: int, title: str) -> tuple[Any, Sequence[Any]]:
     # What it draws on is untyped in places.
     from matplotlib.figure import Figure
 
-    figure: Any = Figure(figsize=(4.2 * max(min(count, 3), 1), 3.4 * max(-(-count // 3), 1)), layout="constrained")
+    columns = 2 if count in {2, 4} else min(max(count, 1), 3)
+    rows = -(-max(count, 1) // columns)
+    figure: Any = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
     figure.suptitle(title)
-    grid: Any = figure.subplots(-(-count // 3) or 1, min(count, 3) or 1, squeeze=False)
+    grid: Any = figure.subplots(rows, columns, squeeze=False)
     axes: list[Any] = list(grid.flat)
     for unused in axes[count:]:
         unused.set_axis_off()

@@ -50,14 +50,16 @@ class CurrencyAgeing(BaseModel):
     customers: int = Field(description="How many owe.")
     invoices: int = Field(description="How many invoices are open or uncollectible.")
     buckets: dict[str, int] = Field(description="By days overdue.")
-    total: int
+    total: int = Field(description="What they come to.")
 
 
 class AgeingReport(BaseModel):
     """What was owed at the end of a day."""
 
-    as_of: date
-    currencies: list[CurrencyAgeing]
+    as_of: date = Field(description="The day.")
+    currencies: list[CurrencyAgeing] = Field(
+        description="Of each: `customers`, `invoices`, the `buckets` and their `total`, in minor units."
+    )
     held_against: str = Field(description="What the totals were held against.")
     ageing_file: str = Field(description="Where it was written, a row a customer.")
     invoices_file: str = Field(description="Where the invoices were written that it is made of.")
@@ -199,7 +201,7 @@ def in_markdown(report: AgeingReport, some: Sequence[Owed]) -> str:
         panels = {one.currency: list(one.buckets.items()) for one in report.currencies}
         parts.append(pictures.in_markdown(pictures.stacks(panels, words), words))
     head = ("currency", "customer", *BUCKETS, "total")
-    lines = [head, ("---",) * len(head)]
+    lines = [head, ("---", "---", *("--:",) * (len(BUCKETS) + 1))]
     lines += [_row(one.currency, f"**{one.customers} customers**", one.buckets) for one in report.currencies]
     customers = sorted(by_customer(some).items(), key=lambda item: (item[0][0], -sum(item[1].values()), item[0][1]))
     lines += [_row(currency, f"`{customer}`", buckets) for (currency, customer), buckets in customers[:MOST_TOLD]]

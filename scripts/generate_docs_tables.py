@@ -17,8 +17,12 @@ from pydantic import BaseModel
 
 from prefect_stripe.client import OPERATIONS
 from prefect_stripe.flows import InvoiceOrder, InvoiceOutcome, LineCorrection, OrderLine, PaymentOrder, PaymentOutcome
+from prefect_stripe.flows.accounts import COLUMNS, DEFAULT
 from prefect_stripe.flows.approvals import ApprovalLimit, Decision
+from prefect_stripe.flows.close_report import CloseReport
+from prefect_stripe.flows.receivables import AgeingReport
 from prefect_stripe.flows.story import EVENTS, STATE_EVENTS
+from prefect_stripe.flows.sync_ledger import SyncReport
 
 Schema = dict[str, Any]
 
@@ -52,6 +56,12 @@ def facts(model: type[BaseModel]) -> str:
     return _table(
         ("Field", "Meaning"), [(f"`{name}`", field.description or "") for name, field in model.model_fields.items()]
     )
+
+
+def chart() -> str:
+    """Return the table of the accounts that are posted to where nobody says otherwise."""
+    rows = [(f"`{posts}`", *account) for posts, account in DEFAULT.accounts.items()]
+    return _table(tuple(f"`{column}`" for column in COLUMNS), rows)
 
 
 def events(object_: str) -> str:
@@ -122,6 +132,8 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
         for model in (InvoiceOrder, OrderLine, LineCorrection, PaymentOrder, ApprovalLimit, Decision)
     },
     **{model.__name__: partial(facts, model) for model in (InvoiceOutcome, PaymentOutcome)},
+    **{model.__name__: partial(facts, model) for model in (CloseReport, SyncReport, AgeingReport)},
+    "chart": chart,
     "invoice_events": partial(events, "invoice"),
     "payment_intent_events": partial(events, "payment_intent"),
 }

@@ -108,6 +108,11 @@ def test_orders_become_invoices_once_and_nothing_is_left_behind(tmp_path: Path, 
         "invoice items 3 3 0",
         "charges 2 2 0",
     ]
+    # 300.00 USD less 2.9 % and 0.30.
+    assert "6100 Stripe fees 9.00" in lines
+    assert "1200 Accounts receivable -300.00" in lines
+    assert "debits less credits 0.00" in lines
+    assert any(re.fullmatch(r"[23] transactions, .* 6 files, closed again the same to the byte\.", it) for it in lines)
     assert demo.left_behind() == []
 
 
