@@ -218,7 +218,7 @@ def corrected(order: InvoiceOrder, corrections: Sequence[LineCorrection]) -> Inv
     for correction in corrections:
         changes[correction.line] = changes.get(correction.line, {}) | correction.changes
     amounts = any(not {"quantity", "unit_amount"}.isdisjoint(correction.changes) for correction in corrections)
-    return InvoiceOrder.model_validate(
+    return type(order).model_validate(
         {
             **order.model_dump(),
             "corrections": [{"line": line, **change} for line, change in sorted(changes.items())],

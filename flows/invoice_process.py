@@ -30,6 +30,7 @@ from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
 from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import Ending, InvoiceOutcome
 from prefect_stripe.flows.process import Note, Process
+from prefect_stripe.flows.versions import versions
 from prefect_stripe.money import format_amount
 
 ORDER: Final = "prefect_stripe_order"
@@ -37,9 +38,6 @@ FINGERPRINT: Final = "prefect_stripe_fingerprint"
 SENT: Final = "prefect_stripe_sent"
 
 _VOIDED_MEANWHILE: Final = "{} was voided in the meantime: run it again to have that judged"
-
-TOLD_LINES: Final = 10
-"""How many lines of an invoice a message lists."""
 
 
 def invoice_process(
@@ -403,23 +401,7 @@ class InvoiceWork:
 
     def versions(self) -> str:
         """Show what is invoiced beside what is ordered."""
-        return f"Invoiced: {self._invoiced_version()}. Ordered now: {self._ordered_version()}"
-
-    def _invoiced_version(self) -> str:
-        seen, lines = self.invoice, self.invoice["lines"]
-        told = [f"{line.get('description')} x {line.get('quantity')} = {line['amount']}" for line in lines["data"]]
-        return f"{seen['total']} {seen['currency']}, {seen['collection_method']}, {_few(told, lines.get('has_more'))}"
-
-    def _ordered_version(self) -> str:
-        order = self.order
-        told = [
-            f"{line.description or line.price} x {line.quantity}"
-            + (f" = {line.unit_amount * line.quantity}" if line.unit_amount is not None else "")
-            for line in order.final_lines
-        ]
-        total = order.known_total if order.total is None else order.total
-        sum_ = "a total by its prices in" if total is None else total
-        return f"{sum_} {order.currency}, {order.collection_method}, {_few(told)}"
+        return versions(self.invoice, self.order)
 
     def _send(self) -> Steps:
         """Send the invoice by e-mail, and record that in its metadata: sending itself leaves no trace on it."""
@@ -447,7 +429,3 @@ class InvoiceWork:
     def label(self, verb: str, object_id: str | None = None) -> str:
         what = self.invoice["id"] if object_id is None else object_id
         return " ".join(part for part in (verb, what, "for", self.order.external_id) if part)
-
-
-def _few(lines: list[str], more: bool | None = False) -> str:
-    return "; ".join(lines[:TOLD_LINES]) + ("; and more" if more or len(lines) > TOLD_LINES else "")

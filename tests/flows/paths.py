@@ -89,6 +89,13 @@ OPEN = {"customers": 1, "invoices": 1, "items": 2, "finalized": 1}
 PAID = {**OPEN, "paid": 1}
 CHARGED = {**PAID, "charged": 1, "attached": 1}
 DECLINED = {**OPEN, "declined": 1, "attached": 1}
+
+
+def asked(choice: str) -> Given:
+    """A person is asked about the order, and says this."""
+    return {"decision": {"decision": choice, "reason": "as agreed", "decided_by": "J.R."}}
+
+
 FAILS: Given = {"payment_method": "pm_card_chargeCustomerFail"}
 
 PATHS: Mapping[str, Path] = {
@@ -185,6 +192,10 @@ PATHS: Mapping[str, Path] = {
         OPEN,
         {"settlement": "wait"},
         other_draft(settlement="wait", lines=[{"description": "Mug", "quantity": 1, "unit_amount": 1300}]),
+    ),
+    "approved": Path("done", "paid", CHARGED, asked("approve"), again="found_done"),
+    "not approved": Path(
+        "not_approved", "draft", {"customers": 1, "invoices": 1, "items": 2}, asked("reject"), again="not_approved"
     ),
     "voided by a person": Path("rejected", "void", {**OPEN, "voided": 1}, {}, voided_by_a_person, again="rejected"),
     "voided by a person, reissued": Path(

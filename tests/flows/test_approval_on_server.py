@@ -13,12 +13,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import State
+from prefect import State, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.settings import get_current_settings
+from prefect.states import Failed, Scheduled
+from pydantic import SecretStr
 
+from prefect_stripe.blocks import StripeCredentials
+from prefect_stripe.flows import invoice_lifecycle
+from tests.flows.approvers import LIMITS
 from tests.flows.told import Told, events, eventually
 from tests.flows.world import World
 
@@ -33,6 +38,11 @@ if __name__ == "__main__":
 """
 
 ANSWER = {"decision": "approve", "reason": "as agreed", "decided_by": "J.R."}
+
+
+@pytest.fixture
+def workers(world: World, tmp_path: Path) -> Workers:
+    return Workers(world, tmp_path)
 
 
 class Workers:
@@ -136,6 +146,93 @@ def last_table(run: UUID) -> list[dict[str, str]]:
     return rows
 
 
-@pytest.fixture
-def workers(world: World, tmp_path: Path) -> Workers:
-    return Workers(world, tmp_path)
+def test_what_was_answered_cannot_be_followed_or_was_no_answer_and_is_asked_for_again(
+    workers: Workers, world: World
+) -> None:
+    with workers.one():
+        run = workers.start()
+        reaches(run, "Suspended")
+        resume(run, decision="change", corrections=[{"line": 7, "quantity": 1}])
+        said = form(reaches_again(run, asked=2))["description"]
+        assert said.startswith("**Your answer could not be followed: ")
+        assert "line 7" in said
+
+        # What only we can tell to be wrong, as Prefect's form does not hear of it.
+        resume(run, decision="change", corrections=[{"line": 1, "description": " untidy "}])
+        assert "corrections.0.description" in form(reaches_again(run, asked=3))["description"].replace("\\", "")
+
+        # Set going by hand, by whoever thought that it was stuck.
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run, Scheduled(), force=True)
+        assert "without one" in form(reaches_again(run, asked=4))["description"]
+
+        resume(run, decision="change", corrections=[{"line": 1, "quantity": 2}])
+        message = str(reaches(run, "Completed").message)
+    assert "approved with changes by J.R." in message
+    assert (world.invoice()["amount_paid"], world.money["charged"]) == (31300, 1)
+
+
+def reaches_again(run: UUID, asked: int) -> State[Any]:
+    """Wait until a run is suspended that has asked so often."""
+    flow_run = eventually(
+        lambda: read(run),
+        lambda run: run.state_name == "Suspended" and len(run.empirical_policy.pause_keys or ()) == asked,
+    )
+    assert flow_run.state is not None
+    assert len(flow_run.empirical_policy.pause_keys or ()) == asked, flow_run.state
+    return flow_run.state
+
+
+def test_two_runs_of_one_order_wait_and_are_answered_otherwise(workers: Workers, world: World) -> None:
+    with workers.one():
+        runs = [workers.start(), workers.start()]
+        for run in runs:
+            reaches(run, "Suspended")
+    resume(runs[0], decision="reject", reason="too much")
+    with workers.one():
+        assert "rejected by J.R." in str(reaches(runs[0], "NotApproved").message)
+    resume(runs[1], decision="approve")
+    with workers.one():
+        message = str(reaches(runs[1], "Failed").message)
+    assert "came too late: it was rejected by J.R." in message
+    assert "too much" in message
+    assert world.invoice()["status"] == "draft"
+    assert events("stripe.order.ORD-1", expected=3)["stripe.order.not_approved"] == 1
+
+
+def test_nobody_answers_in_time(workers: Workers, world: World) -> None:
+    with workers.one():
+        run = workers.start()
+        suspended = reaches(run, "Suspended")
+        timeout = suspended.state_details.pause_timeout
+        assert timeout is not None
+        assert round((timeout.timestamp() - suspended.timestamp.timestamp()) / 86400) == 30
+        # Thirty days later, as Prefect itself does it then.
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run, Failed(message="The flow was paused and never resumed."), force=True)
+        assert resume(run).status == SetStateStatus.ABORT
+        assert world.invoice()["status"] == "draft"
+        again = workers.start()
+        reaches(again, "Suspended")
+        resume(again)
+        reaches(again, "Completed")
+    assert (world.money["invoices"], world.money["charged"]) == (1, 1)
+
+
+def test_a_run_that_cannot_wait_ends_as_awaiting_approval(world: World) -> None:
+    credentials = StripeCredentials(api_key=SecretStr(world.sandbox.api_key), api_base=world.sandbox.url)
+
+    @flow
+    def parent() -> State[Any]:
+        state: State[Any] = invoice_lifecycle(
+            world.order(), credentials, approval_limits=list(LIMITS), return_state=True
+        )
+        return state
+
+    for state in (
+        invoice_lifecycle(world.order(), credentials, approval_limits=list(LIMITS), return_state=True),
+        parent(),
+    ):
+        assert (state.type, state.name) == ("COMPLETED", "AwaitingApproval")
+        assert "above the limit of 400.00 USD" in str(Told(state).artifact.description)
+    assert world.invoice()["status"] == "draft"

@@ -12,10 +12,12 @@ from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import AuthenticationError
-from prefect_stripe.flows import BatchError, invoice_batch
+from prefect_stripe.flows import ApprovalLimit, BatchError, invoice_batch, read_orders
 from prefect_stripe.flows.order_rows import OrderFileError
+from prefect_stripe.flows.process import Step
+from tests.flows.approvers import says
 from tests.flows.told import Told, events
-from tests.flows.world import World
+from tests.flows.world import Interrupted, World
 
 pytestmark = pytest.mark.server
 
@@ -80,6 +82,32 @@ def test_the_same_file_again_changes_nothing(world: World, credentials: StripeCr
     report: dict[str, Any] = run(orders, credentials).result()  # type: ignore[assignment]
     assert report["endings"] == {"rejected": 1, "found_done": 6}
     assert world.effects == effects
+
+
+def test_an_order_above_the_limit_waits_and_the_same_file_goes_on_once_it_is_approved(
+    world: World, credentials: StripeCredentials, orders: Path
+) -> None:
+    limits = [ApprovalLimit(currency="usd", amount=2000)]
+    state = run(orders, credentials, approval_limits=limits, rejects_file="/dev/null")
+    report: dict[str, Any] = state.result()  # type: ignore[assignment]
+    assert report["endings"] == {"rejected": 1, "done": 5, "awaiting_approval": 1}
+    totals = {total["status"]: (total["invoices"], total["total"]) for total in report["totals"]}
+    assert totals == {"awaiting approval": (1, 2300), "open": (5, 6500)}
+    assert "| ORD-1 | awaiting_approval |" in str(Told(state).artifact_of("markdown").data)
+    assert events("stripe.order.ORD-1", expected=1) == {"stripe.order.awaiting_approval": 1}
+
+    orders.write_text("".join(line for line in orders.read_text().splitlines(True) if "ORD-6" not in line))
+    assert run(orders, credentials, approval_limits=limits).name == "AwaitingApproval"
+    (order,) = [order for order in read_orders(orders).orders if order.external_id == "ORD-1"]
+
+    def stop(number: int, step: Step) -> None:
+        if step.operation == "finalize_invoice":
+            raise Interrupted
+
+    assert world.run(order, limits=limits, ask=says("approve"), before=stop).error is not None
+    report = run(orders, credentials, approval_limits=limits).result()  # type: ignore[assignment]
+    assert report["endings"] == {"found_done": 5, "done": 1}
+    assert world.money["finalized"] == 6
 
 
 def test_an_operator_reads_the_report_and_a_listener_hears_of_each_order(

@@ -14,6 +14,7 @@ from tests.flows.world import IMPATIENT, PATIENT, World
 
 THOROUGH = (
     "paid",
+    "approved",
     "corrected",
     "declined three times",
     "declined on attaching, voided",

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from prefect_stripe.client import ClientConfig, RetryPolicy, StripeClient, StripeError
-from prefect_stripe.flows.approvals import Answer, ApprovalLimit, Question
+from prefect_stripe.flows.approvals import Answer, ApprovalLimit, Decision, Question
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import Outcome
@@ -50,6 +51,12 @@ MONEY = {
 }
 
 
+class AskedOrder(InvoiceOrder):
+    """An order about which a person is asked, who gives this answer to whichever run asks."""
+
+    decision: Decision
+
+
 AnyOrder = InvoiceOrder | PaymentOrder
 
 
@@ -59,7 +66,29 @@ def process_of(
     """Begin the process of an order, whatever kind it is of."""
     if isinstance(order, PaymentOrder):
         return (yield from payment_process(order, account, look_back_days))
+    if isinstance(order, AskedOrder):
+        asking = invoice_process(order, account, look_back_days, [ApprovalLimit(currency="usd", amount=40000)])
+        return (yield from answered(asking, Answer(order.decision, datetime(2026, 5, 4, 12, tzinfo=UTC))))
     return (yield from invoice_process(order, account, look_back_days, limits))
+
+
+def answered(process: Process[Outcome], answer: Answer) -> Process[Outcome]:
+    """Have a process hear the same answer to whatever it asks."""
+    try:
+        step = next(process)
+        while True:
+            if isinstance(step, Question):
+                step = process.send(answer)
+                continue
+            try:
+                reply = yield step
+            except StripeError as error:
+                step = process.throw(error)
+            else:
+                step = process.send(reply)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
 
 
 class Interrupted(Exception):
@@ -117,7 +146,7 @@ class World:
         }
         if not given.keys() & {"customer", "customer_email", "customer_external_id"}:
             usual |= {"customer_email": "jenny@example.com", "customer_name": "Jenny Rosen"}
-        return InvoiceOrder.model_validate(usual | given)
+        return (AskedOrder if "decision" in given else InvoiceOrder).model_validate(usual | given)
 
     def payment(self, **given: Any) -> PaymentOrder:
         """An order of a payment of 240.00 USD by card, with what is given in place of that."""

@@ -1,0 +1,37 @@
+"""What was invoiced beside what is ordered, in words, for whoever has to find the difference."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect_stripe.flows.orders import InvoiceOrder
+
+TOLD_LINES: Final = 10
+"""How many lines of an invoice a message lists."""
+
+
+def versions(invoice: dict[str, Any], order: InvoiceOrder) -> str:
+    """Show what is invoiced beside what is ordered."""
+    return f"Invoiced: {_invoiced(invoice)}. Ordered now: {_ordered(order)}"
+
+
+def _invoiced(invoice: dict[str, Any]) -> str:
+    lines = invoice["lines"]
+    told = [f"{line.get('description')} x {line.get('quantity')} = {line['amount']}" for line in lines["data"]]
+    few = _few(told, more=bool(lines.get("has_more")))
+    return f"{invoice['total']} {invoice['currency']}, {invoice['collection_method']}, {few}"
+
+
+def _ordered(order: InvoiceOrder) -> str:
+    told = [
+        f"{line.description or line.price} x {line.quantity}"
+        + (f" = {line.unit_amount * line.quantity}" if line.unit_amount is not None else "")
+        for line in order.final_lines
+    ]
+    total = order.known_total if order.total is None else order.total
+    sum_ = "a total by its prices in" if total is None else total
+    return f"{sum_} {order.currency}, {order.collection_method}, {_few(told)}"
+
+
+def _few(lines: list[str], *, more: bool = False) -> str:
+    return "; ".join(lines[:TOLD_LINES]) + ("; and more" if more or len(lines) > TOLD_LINES else "")
