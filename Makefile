@@ -6,9 +6,10 @@ PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# Nothing of the caller's Stripe and Prefect settings reaches a test or a benchmark; the demo looks after itself.
+# Nothing of the caller's Stripe and Prefect settings reaches a test or a benchmark, and no server of theirs calls home; the
+# demo looks after itself.
 SETTINGS := $(filter STRIPE_% PREFECT_% PYTHONPATH,$(.VARIABLES))
-WITHOUT_SETTINGS := env $(SETTINGS:%=-u %)
+WITHOUT_SETTINGS := env $(SETTINGS:%=-u %) PREFECT_SERVER_ANALYTICS_ENABLED=false
 WITH_KEY_ALONE := env $(patsubst %,-u %,$(filter-out STRIPE_API_KEY,$(SETTINGS)))
 
 .PHONY: help
