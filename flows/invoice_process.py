@@ -331,6 +331,8 @@ class InvoiceWork:
             )
         yield from self._set_terms()
         yield from lines.converge()
+        if self.invoice["status"] != "draft":
+            return
         if not self.invoice["amount_due"] and self.order.settlement in {"mark_uncollectible", "void"}:
             raise Rejected(
                 f"nothing is due on the draft {self.invoice['id']}, so that it would be paid as soon as it is "

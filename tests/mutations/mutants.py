@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+APPROVAL = "tests/flows/test_process_approval_disturbed.py"
 CUSTOMERS = "tests/flows/test_process_customers.py"
 DISTURBED = "tests/flows/test_process_disturbed.py"
 FORGOTTEN = "tests/tasks/test_forgotten.py"
@@ -170,5 +171,28 @@ MUTANTS = [
         "call.stripe_account or wanted.credentials.stripe_account or ''",
         "''",
         (f"{RUNS}::test_another_account_is_another_write",),
+    ),
+    Mutant(
+        "the key that two answers share",
+        "flows/invoice_approval.py",
+        'slot=f"approval-{fingerprint(before)}"',
+        'slot=f"approval-{fingerprint([before, answer.decision.decision])}"',
+        (f"{APPROVAL}::test_of_two_answers_at_once_the_first_that_is_written_down_holds[approve-reject-rejected]",),
+    ),
+    Mutant(
+        "the invoice that an approval is of",
+        "flows/approvals.py",
+        'return recorded if recorded.invoice == invoice["id"] else None',
+        "return recorded",
+        (f"{APPROVAL}::test_a_copy_of_an_approved_draft_is_not_approved",),
+    ),
+    Mutant(
+        "the look at the approval before anything is sent or charged",
+        "flows/invoice_process.py",
+        "        yield from approving.decide()\n        yield from self._send()",
+        "        yield from self._send()",
+        (
+            f"{APPROVAL}::test_finalized_with_other_contents_than_approved_waits_before_it_is_charged[reject-not_approved]",
+        ),
     ),
 ]
