@@ -23,7 +23,7 @@ _NOTHING_MOVES: Final = (
     "() => document.getAnimations().every(one => one.effect.getComputedTiming().endTime === Infinity)"
 )
 
-_SECONDS_FOR_A_RUN: Final = 180
+SECONDS_FOR_A_RUN: Final = 180
 
 _LOOKS: Final = 20
 """After so many something on the page is a clock, and it is as good as it gets."""
@@ -116,10 +116,10 @@ class Pages:
 
     def open_run(self, name: str, state: str) -> None:
         """Open a run from the list under a deployment, and wait until it is in a state."""
-        self.page.get_by_role("link", name=name, exact=True).click(timeout=_SECONDS_FOR_A_RUN * 1000)
+        self.page.get_by_role("link", name=name, exact=True).click(timeout=SECONDS_FOR_A_RUN * 1000)
         self.page.wait_for_url("**/runs/flow-run/*")
         badge = self.page.locator(".state-badge").get_by_text(state, exact=True).first
-        expect(badge).to_be_visible(timeout=_SECONDS_FOR_A_RUN * 1000)
+        expect(badge).to_be_visible(timeout=SECONDS_FOR_A_RUN * 1000)
 
     def tab(self, name: str) -> None:
         """Open a tab of a page."""
