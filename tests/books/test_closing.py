@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from prefect_stripe.flows import ledger_source
 from prefect_stripe.flows.accounts import DEFAULT, Account, Chart
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Sums
 from prefect_stripe.flows.months import zone_of
 from prefect_stripe.flows.payout_matching import BankFileError, BankLine, read_bank_lines
+from prefect_stripe.sandbox import Sandbox
 from tests.books.account import DECEMBER, NOVEMBER, OCTOBER, ZONE, Books
+from tests.books.months import GeneratedMonth, generated_months
 
 
 def stated(books: Books) -> dict[str, int]:
@@ -429,3 +432,35 @@ def test_the_banks_lines_are_found_by_amount_and_day_each_once(books: Books) -> 
 def test_a_file_of_the_bank_that_says_nothing_is_refused(lines: list[str], says: str) -> None:
     with pytest.raises(BankFileError, match=says):
         read_bank_lines(lines)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=12, deadline=None
+)
+@given(generated_months())
+def test_any_month_at_the_sandbox_ties_and_is_the_same_from_wherever_it_is_closed(
+    stripe_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, made: GeneratedMonth
+) -> None:
+    stripe_sandbox.reset()
+    books = Books(stripe_sandbox, tmp_path_factory.mktemp("books"))
+    for row in made.rows:
+        if row.category in {"payout", "payout_reversal"}:  # the sandbox pays out by itself
+            continue
+        fees = {fee.type: fee.amount for fee in row.fees}
+        given = {"type": row.type, "category": row.category, "fees": fees, "created": row.created}
+        books.move(row.amount, row.currency, **given)
+    closed = books.close(made.month, time_zone=str(made.zone))
+    ends = made.month.ends(made.zone).timestamp()
+    there = Counter[str]()
+    for page in books.client.pages("list_balance_transactions"):
+        for one in page:
+            there[one["currency"]] += one["net"] if one["created"] < ends else 0
+    assert {name: amount for name, amount in closed.manifest.closing.items() if amount} == {
+        name: amount for name, amount in there.items() if amount
+    }
+    assert {row.id for row in closed.rows} == {row["transaction"] for row in journal(books, made.month)}
+    first = books.files(made.month)
+    assert books.close(made.month, time_zone=str(made.zone)).before
+    books.folder = tmp_path_factory.mktemp("others")
+    books.close(made.month, time_zone=str(made.zone))
+    assert books.files(made.month) == first
