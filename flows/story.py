@@ -199,7 +199,7 @@ def artifact_key(kind: str, external_id: str) -> str:
 
     Example:
         >>> artifact_key("invoice", "ORD-1001"), artifact_key("invoice", "Order 1001/a")
-        ('invoice-ord-1001', 'invoice-order-1001-a-c0536ea7')
+        ('invoice-ord-1001', 'invoice-order-1001-a-bf6299a7')
     """
     words = re.sub(r"[^a-z0-9]+", "-", external_id.lower()).strip("-")
     parts = [kind, words] if words == external_id.lower() else [kind, words, fingerprint(external_id)[:8]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,11 +18,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from prefect_stripe.flows import ledger_source
+from prefect_stripe.flows import closing, ledger_source
 from prefect_stripe.flows.accounts import DEFAULT, Account, Chart
+from prefect_stripe.flows.journal import Line
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Sums
 from prefect_stripe.flows.months import zone_of
-from prefect_stripe.flows.payout_matching import BankFileError, BankLine, read_bank_lines
+from prefect_stripe.flows.payout_matching import BankFileError, BankLine, Payout, at_the_end, read_bank_lines, transit
 from prefect_stripe.sandbox import Sandbox
 from tests.books.account import DECEMBER, NOVEMBER, OCTOBER, ZONE, Books
 from tests.books.months import GeneratedMonth, generated_months
@@ -243,6 +245,29 @@ def payout_gone(books: Books, patch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {}
 
 
+def payout_more(books: Books, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    there = ledger_source.payouts_of
+
+    def more(*given: Any) -> list[Any]:
+        found = there(*given)
+        one, at = next((one, at) for one, at in found if one.currency == "eur")
+        return [*found, (replace(one, id="po_more", row="txn_none"), at)]
+
+    patch.setattr(ledger_source, "payouts_of", more)
+    return {}
+
+
+def entry_lost(books: Books, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    there = closing.journal
+
+    def lost(*given: Any) -> list[Line]:
+        lines = there(*given)
+        return [line for line in lines if line.transaction != lines[0].transaction]
+
+    patch.setattr(closing, "journal", lost)
+    return {}
+
+
 BROKEN: dict[str, tuple[Break, str, str]] = {
     "a net": (
         tampering(lambda row: replace(row, net=row.net - 1) if first_charge(row) else row),
@@ -279,6 +304,8 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
     "a part of a payout": (parts_off, "a payout is not the sum of its transactions", "po_"),
     "a part that is in two": (parts_twice, "a payout", "po_"),
     "the amount of a payout": (payout_off, "a payout", "po_"),
+    "a payout that nobody posts": (payout_more, "a payout is not posted", "po_more: txn_none wanted"),
+    "an entry of the journal": (entry_lost, "a transaction is not posted once", "times posted: 1 wanted, 0 found"),
     "a payout that nobody knows": (payout_gone, "a payout and the transaction that posts it differ", "po_"),
 }
 
@@ -464,3 +491,38 @@ def test_any_month_at_the_sandbox_ties_and_is_the_same_from_wherever_it_is_close
     books.folder = tmp_path_factory.mktemp("others")
     books.close(made.month, time_zone=str(made.zone))
     assert books.files(made.month) == first
+
+
+# What is on its way
+
+PAYOUT = Payout("po_1", 700, "usd", True, date(2035, 10, 31), "txn_po", "")
+LEFT = BalanceRow("txn_po", 2_077_000_000, "usd", -700, 0, -700, (), "payout", "payout", "po_1")
+CAME_BACK = BalanceRow("txn_back", 2_077_000_100, "usd", 700, 0, 700, (), "payout_reversal", "payout_failure", "po_1")
+
+
+@pytest.mark.parametrize(
+    ("payout", "returned", "state"),
+    [
+        (PAYOUT, set[str](), "arrived"),
+        (replace(PAYOUT, arrives=date(2035, 11, 1)), set[str](), "in transit"),
+        (replace(PAYOUT, returned_by="txn_back"), {"txn_back"}, "returned"),
+        (replace(PAYOUT, returned_by="txn_back"), set[str](), "in transit"),
+    ],
+)
+def test_where_the_money_was_when_the_month_ended(payout: Payout, returned: set[str], state: str) -> None:
+    assert at_the_end(payout, returned, NOVEMBER.first).state == state
+
+
+def test_what_left_and_is_nowhere_stops() -> None:
+    arrived = replace(PAYOUT, state="arrived")
+    assert transit([], [arrived], [LEFT]).arrived == {"usd": 700}
+    assert transit([PAYOUT], [arrived], []).closing == {}
+    for before, after, rows, says in (
+        ([], [], [LEFT], r"USD, 0 and 700 less 0 and 0: 0.00 USD \(0\) wanted, 7.00 USD \(700\) found"),
+        ([], [arrived], [LEFT, CAME_BACK], r"USD, 0 and 700 less 700 and 700"),
+        ([PAYOUT], [], [], r"USD, 700 and 0 less 0 and 0"),
+        ([], [replace(arrived, amount=699)], [LEFT], r"1.00|0.01 USD \(1\) found"),
+    ):
+        with pytest.raises(BooksError, match="in transit is not explained") as stopped:
+            transit(before, after, rows)
+        assert re.search(says, str(stopped.value))

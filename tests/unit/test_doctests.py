@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [
     *(ROOT / "prefect_stripe").glob("*.py"),
-    *(path for layer in ("client", "blocks") for path in (ROOT / "prefect_stripe" / layer).glob("*.py")),
+    *(path for layer in ("client", "blocks", "flows") for path in (ROOT / "prefect_stripe" / layer).glob("*.py")),
 ]
 EXAMPLES = {str(path.relative_to(ROOT)): path for path in sorted(FILES) if ">>> " in path.read_text()}
 
