@@ -107,12 +107,12 @@ def resume(run: UUID, **answer: Any) -> OrchestrationResult[Any]:
 
 def test_a_suspended_order_is_approved_and_taken_up_by_another_worker(workers: Workers, world: World) -> None:
     with workers.one():
-        run = workers.start()
+        run = workers.start(external_id="HELD-1")
         suspended = reaches(run, "Suspended")
     told = Told(suspended)
     assert "463.00 USD is above the limit of 400.00 USD" in str(told.artifact.description)
     assert world.invoice()["status"] == "draft"
-    assert events("stripe.order.ORD-1", expected=1) == {"stripe.order.awaiting_approval": 1}
+    assert events("stripe.order.HELD-1", expected=1) == {"stripe.order.awaiting_approval": 1}
     seen = form(suspended)
     assert "| 1 | Consulting, hours | 3 | 450.00 USD |" in seen["description"]
     assert world.invoice()["customer"] in seen["description"]
@@ -122,7 +122,7 @@ def test_a_suspended_order_is_approved_and_taken_up_by_another_worker(workers: W
     assert resume(run).status == SetStateStatus.ACCEPT
     assert resume(run, decision="reject").status == SetStateStatus.ABORT
     with workers.one():
-        assert reaches(run, "Completed").message == f"ORD-1 done, {world.invoice()['number']} paid"
+        assert reaches(run, "Completed").message == f"HELD-1 done, {world.invoice()['number']} paid"
     assert (world.money["invoices"], world.money["charged"]) == (1, 1)
     assert any("approved by J.R." in row["step"] for row in last_table(run))
 
@@ -185,7 +185,7 @@ def reaches_again(run: UUID, asked: int) -> State[Any]:
 
 def test_two_runs_of_one_order_wait_and_are_answered_otherwise(workers: Workers, world: World) -> None:
     with workers.one():
-        runs = [workers.start(), workers.start()]
+        runs = [workers.start(external_id="HELD-2") for _ in range(2)]
         for run in runs:
             reaches(run, "Suspended")
     resume(runs[0], decision="reject", reason="too much")
@@ -197,7 +197,7 @@ def test_two_runs_of_one_order_wait_and_are_answered_otherwise(workers: Workers,
     assert "came too late: it was rejected by J.R." in message
     assert "too much" in message
     assert world.invoice()["status"] == "draft"
-    assert events("stripe.order.ORD-1", expected=3)["stripe.order.not_approved"] == 1
+    assert events("stripe.order.HELD-2", expected=3)["stripe.order.not_approved"] == 1
 
 
 def test_nobody_answers_in_time(workers: Workers, world: World) -> None:

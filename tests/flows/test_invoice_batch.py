@@ -87,18 +87,19 @@ def test_the_same_file_again_changes_nothing(world: World, credentials: StripeCr
 def test_an_order_above_the_limit_waits_and_the_same_file_goes_on_once_it_is_approved(
     world: World, credentials: StripeCredentials, orders: Path
 ) -> None:
+    orders.write_text(orders.read_text().replace("ORD-", "LIMIT-"))
     limits = [ApprovalLimit(currency="usd", amount=2000)]
     state = run(orders, credentials, approval_limits=limits, rejects_file="/dev/null")
     report: dict[str, Any] = state.result()  # type: ignore[assignment]
     assert report["endings"] == {"rejected": 1, "done": 5, "awaiting_approval": 1}
     totals = {total["status"]: (total["invoices"], total["total"]) for total in report["totals"]}
     assert totals == {"awaiting approval": (1, 2300), "open": (5, 6500)}
-    assert "| ORD-1 | awaiting_approval |" in str(Told(state).artifact_of("markdown").data)
-    assert events("stripe.order.ORD-1", expected=1) == {"stripe.order.awaiting_approval": 1}
+    assert "| LIMIT-1 | awaiting_approval |" in str(Told(state).artifact_of("markdown").data)
+    assert events("stripe.order.LIMIT-1", expected=1) == {"stripe.order.awaiting_approval": 1}
 
-    orders.write_text("".join(line for line in orders.read_text().splitlines(True) if "ORD-6" not in line))
+    orders.write_text("".join(line for line in orders.read_text().splitlines(True) if "LIMIT-6" not in line))
     assert run(orders, credentials, approval_limits=limits).name == "AwaitingApproval"
-    (order,) = [order for order in read_orders(orders).orders if order.external_id == "ORD-1"]
+    (order,) = [order for order in read_orders(orders).orders if order.external_id == "LIMIT-1"]
 
     def stop(number: int, step: Step) -> None:
         if step.operation == "finalize_invoice":
