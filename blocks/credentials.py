@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Final, Literal, Self, cast
@@ -11,6 +12,7 @@ from typing import Any, Final, Literal, Self, cast
 from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
+from prefect_stripe.blocks.rate import share_of
 from prefect_stripe.blocks.settings import StripeSettings
 from prefect_stripe.client import API_BASE, API_VERSION, AsyncStripeClient, ClientConfig, RetryPolicy, StripeClient
 from prefect_stripe.client.config import check_base, check_header, check_key, key_problem
@@ -245,7 +247,7 @@ class StripeCredentials(CredentialsBlock):
         if problem := key_problem(self.api_key.get_secret_value(), self.mode):
             raise problem
         check_base(self.api_base)
-        return ClientConfig(
+        config = ClientConfig(
             api_key=self.api_key.get_secret_value(),
             mode=self.mode,
             api_base=self.api_base,
@@ -257,6 +259,7 @@ class StripeCredentials(CredentialsBlock):
             requests_per_second=self.requests_per_second,
             allow_live_writes=self.allow_live_writes,
         )
+        return replace(config, rate_share=share_of(config.account))
 
     def get_client(self) -> StripeClient:
         """Return a client for these credentials. Clients are cheap; connections are shared by account.

@@ -9,7 +9,15 @@ from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from prefect_stripe.client.errors import AuthenticationError, ParameterError
-from prefect_stripe.client.rate import ENDPOINT_LIMIT, LIVE_LIMIT, SEARCH_LIMIT, TEST_LIMIT, RateLimits, limits_of
+from prefect_stripe.client.rate import (
+    ENDPOINT_LIMIT,
+    LIVE_LIMIT,
+    SEARCH_LIMIT,
+    TEST_LIMIT,
+    RateLimits,
+    RateShare,
+    limits_of,
+)
 from prefect_stripe.client.retries import RetryPolicy
 
 API_BASE: Final = "https://api.stripe.com"
@@ -36,6 +44,7 @@ class ClientConfig:
         requests_per_second: Own limit for all clients of this account in this process, in place of Stripe's own; None
             means Stripe's own limits at Stripe, and none on loopback.
         allow_live_writes: Whether a live key may change anything.
+        rate_share: Where to learn which part of the limits is this process's own; None means all.
 
     Raises:
         AuthenticationError: The key is missing, not a secret key, or of the other mode.
@@ -52,6 +61,7 @@ class ClientConfig:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     requests_per_second: float | None = None
     allow_live_writes: bool = False
+    rate_share: RateShare | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_key(self.api_key, self.mode)
@@ -79,10 +89,11 @@ class ClientConfig:
     def limits(self) -> RateLimits:
         """The buckets of the account, shared by all its clients in this process."""
         if self.requests_per_second is not None:
-            return limits_of(self.account, self.requests_per_second)
+            return limits_of(self.account, self.requests_per_second, share=self.rate_share)
         if is_loopback(self.api_base):
             return limits_of(self.account, None)
-        return limits_of(self.account, LIVE_LIMIT if self.mode == "live" else TEST_LIMIT, ENDPOINT_LIMIT, SEARCH_LIMIT)
+        limit = LIVE_LIMIT if self.mode == "live" else TEST_LIMIT
+        return limits_of(self.account, limit, ENDPOINT_LIMIT, SEARCH_LIMIT, self.rate_share)
 
 
 def check_key(api_key: str, mode: Mode) -> None:

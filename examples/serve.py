@@ -89,10 +89,12 @@ def _stripe() -> Generator[str]:
 
 
 def _save_block() -> None:
-    """Keep the credentials under the name that the forms offer, in place of those of the last time."""
-    from prefect_stripe.blocks import StripeCredentials
+    """Keep the credentials under the name that the forms offer, in place of those of the last time; and their limit."""
+    from prefect_stripe.blocks import StripeCredentials, ensure_rate_limit
 
-    StripeCredentials.from_environment().save(BLOCK, overwrite=True)
+    credentials = StripeCredentials.from_environment()
+    credentials.save(BLOCK, overwrite=True)
+    ensure_rate_limit(credentials)
 
 
 @contextmanager
