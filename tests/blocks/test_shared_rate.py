@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.blocks import rate as shared
@@ -22,7 +23,7 @@ def client(prefect_server: None) -> Iterator[SyncPrefectClient]:
 
 
 def credentials(requests_per_second: float | None = None) -> StripeCredentials:
-    return StripeCredentials(api_key=f"sk_test_{uuid4().hex}", requests_per_second=requests_per_second)
+    return StripeCredentials(api_key=SecretStr(f"sk_test_{uuid4().hex}"), requests_per_second=requests_per_second)
 
 
 def test_processes_share_the_limit_by_their_number(client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch) -> None:
