@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later, and make. Everything else goes into .venv, from constraints.txt.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -46,6 +46,11 @@ test-browser: $(INSTALLED) ## Fill in forms and read pages of a Prefect server i
 	{ echo "It needs Chromium: install it, on Debian with: apt-get install chromium"; exit 1; }
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/browser $(SCREENSHOTS:%=--screenshots %)
+
+.PHONY: test-workers
+test-workers: $(INSTALLED) ## Run the tests in which workers take runs from a Prefect server, and die
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/workers
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## Break the lifecycles at every exchange, in every manner (CHAOS_ARGS="--seed 7 --schedules 3000")

@@ -1,4 +1,4 @@
-"""The one Prefect server of the session, for the tests that are marked `server`."""
+"""The one Prefect server of a process, for the tests that are marked `server`."""
 
 from __future__ import annotations
 
@@ -36,11 +36,3 @@ def prefect_server() -> Iterator[None]:
 def _server_where_marked(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("server"):
         request.getfixturevalue("prefect_server")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share a server in one process, where tests are spread over several."""
-    for item in items:
-        if item.get_closest_marker("server"):
-            item.add_marker(pytest.mark.xdist_group("server"))

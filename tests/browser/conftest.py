@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from prefect_stripe.sandbox import Sandbox
 from tests.browser.pages import HEIGHT, LOGO, WIDTH, Pages
-from tests.deployments.ground import Ground, prefect_ground
+from tests.workers.ground import Ground, prefect_ground
 
 CHROMIUM = ("chromium", "google-chrome")
 """By whichever name it is installed."""

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 HOST: Final = "127.0.0.1"
@@ -73,11 +75,20 @@ class Ground:
             yield process
 
     def api(self, path: str, body: Any = None) -> Any:
-        """Ask the server's API; a body makes it a POST."""
+        """Ask the server's API, with a body by POST; again where it says that it is busy, as Prefect does."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.url}/api{path}", data, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+
+        def ask() -> tuple[Any] | None:
+            try:
+                with urlopen(request, timeout=60) as answer:
+                    return (json.load(answer),)
+            except HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+                return None
+
+        return eventually(ask, f"{path} is answered")[0]
 
     def deployment(self, name: str) -> dict[str, Any]:
         """The deployment of this name."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from prefect_stripe.sandbox import Sandbox
-from tests.deployments.ground import Ground, prefect_ground
+from tests.workers.ground import Ground, prefect_ground
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deployments.ground import Ground, environment_for, free_port
+from tests.workers.ground import Ground, environment_for, free_port
 
 SERVE = Path(__file__).parents[2] / "examples" / "serve.py"
 
