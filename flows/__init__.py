@@ -5,6 +5,7 @@ from prefect_stripe.flows.batch import BatchReport
 from prefect_stripe.flows.close_month import close_month
 from prefect_stripe.flows.invoice_batch import BatchError, invoice_batch
 from prefect_stripe.flows.invoice_lifecycle import invoice_lifecycle
+from prefect_stripe.flows.invoice_shard import ShardError, invoice_shard
 from prefect_stripe.flows.ledger_rows import BooksError
 from prefect_stripe.flows.operation_parameters import OperationParameter
 from prefect_stripe.flows.order_files import read_orders, write_orders
@@ -30,9 +31,11 @@ __all__ = [
     "Outcome",
     "PaymentOrder",
     "PaymentOutcome",
+    "ShardError",
     "close_month",
     "invoice_batch",
     "invoice_lifecycle",
+    "invoice_shard",
     "payment_intent_lifecycle",
     "read_orders",
     "receivables",

@@ -2,48 +2,34 @@
 
 # No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import orjson
-from prefect import flow, task
+from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
-from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
-from prefect.utilities.annotations import quote
+from prefect.states import Completed
 from pydantic import ValidationError
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import StripeError
-from prefect_stripe.client.identity import fingerprint
 from prefect_stripe.flows.approvals import ApprovalLimit
-from prefect_stripe.flows.batch import BatchReport, Tally, in_markdown, invoice_orders, write_rejects
+from prefect_stripe.flows.batch import BatchReport, Tally, in_markdown, write_rejects
 from prefect_stripe.flows.business import MOST_DAYS
 from prefect_stripe.flows.driver import failed
 from prefect_stripe.flows.forms import plain_form, titled
+from prefect_stripe.flows.invoice_chunks import Manner, invoice_chunks
+from prefect_stripe.flows.invoice_shard import MOST_SHARDS, ShardError, block_of, invoice_shards
 from prefect_stripe.flows.order_files import OrderFile, orders_in
 from prefect_stripe.flows.order_rows import OrderFileError
-from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import InvoiceOutcome
 from prefect_stripe.flows.places import local_copy, name_of, writing
 from prefect_stripe.flows.story import artifact_key, emit_order, logger
-
-CHUNKS_HOLD: Final = timedelta(hours=24)
-"""For so long a chunk that is done is passed over where its run is taken up again; after that it is looked at anew."""
-
-
-class Incomplete(Exception):
-    """A chunk of which some orders could not be finished. Carries the outcomes of all."""
-
-    def __init__(self, message: str, outcomes: list[dict[str, Any]]) -> None:
-        super().__init__(message)
-        self.outcomes = outcomes
 
 
 class BatchError(Exception):
@@ -77,6 +63,7 @@ def invoice_batch(
     side_by_side: Annotated[int, titled("Orders side by side", ge=1, le=64)] = 16,
     look_back_days: Annotated[int, titled("Look back (days)", ge=1, le=MOST_DAYS)] = 365,
     approval_limits: Annotated[list[ApprovalLimit], titled("Approval limits")] = [],  # noqa: B006 - as a form shows it
+    shards: Annotated[int, titled("Shards", ge=1, le=MOST_SHARDS)] = 1,
 ) -> dict[str, Any]:
     """Invoice a file of orders: each is brought to its end as invoice_lifecycle does it; a bad row stops no other.
 
@@ -96,6 +83,8 @@ def invoice_batch(
         look_back_days: How many days back to look for invoices of these orders that were made before.
         approval_limits: Orders above these end as awaiting_approval, with a draft: have them approved one by one, by
             invoice_lifecycle, and run the file again. Where there are limits, so does an order whose currency has none.
+        shards: Into how many parts to cut the file, for as many workers to take: more than 1 makes each a run of the
+            deployment `invoice-shard/invoice-a-shard`. Then the account is a saved block, or empty.
 
     Returns:
         The report, as `BatchReport` describes it.
@@ -104,6 +93,7 @@ def invoice_batch(
         OrderFileError: The file's rows cannot be told apart; nothing of it was used.
         BatchError: Stripe failed or could not be reached for some orders. Run it again: it goes on where it stopped.
         StripeError: The key is wrong, or may not do this.
+        ShardError: The file cannot be worked on by other workers, and nothing of it was.
 
     Example:
         ```python
@@ -114,6 +104,7 @@ def invoice_batch(
         ```
     """
     try:
+        block = block_of(credentials) if shards > 1 else None
         credentials = credentials or StripeCredentials.from_environment()
         outcomes_place = outcomes_file or _beside(orders_file, "outcomes")
         rejects_place = rejects_file or _beside(orders_file, "rejects")
@@ -123,116 +114,42 @@ def invoice_batch(
             outcomes = stack.enter_context(writing(outcomes_place)) if outcomes_place else None
             tally = Tally(outcomes)
             tally.report.outcomes_file, tally.report.rejects_file = outcomes_place, rejects_place
+            manner = Manner(chunk_size, side_by_side, look_back_days, approval_limits)
+            if shards > 1:
+                ended = invoice_shards(file.orders, orders_file, credentials, block, manner, shards)
+            else:
+                ended = invoice_chunks(file.orders, credentials, manner)
             try:
-                _invoice(file, tally, credentials, chunk_size, side_by_side, look_back_days, approval_limits)
+                _invoice(file, tally, credentials.stripe_account, ended)
             finally:
                 # Whatever ended it, what is known by now is told.
                 if rejects_place:
                     with writing(rejects_place) as rejects:
                         write_rejects(copy, name_of(orders_file), tally.rejected, rejects)
                 _publish(tally, orders_file)
-    except (StripeError, ValidationError, OrderFileError, OSError) as error:
+    except (StripeError, ValidationError, OrderFileError, ShardError, OSError) as error:
         return cast(dict[str, Any], failed(f"{name_of(orders_file)} failed: {error}", error))
     return cast(dict[str, Any], _state_of(tally.report))
 
 
-def _invoice(
-    file: OrderFile,
-    tally: Tally,
-    credentials: StripeCredentials,
-    chunk_size: int,
-    side_by_side: int,
-    look_back_days: int,
-    approval_limits: Sequence[ApprovalLimit],
-) -> None:
+def _invoice(file: OrderFile, tally: Tally, account: str | None, ended: Iterable[list[InvoiceOutcome]]) -> None:
+    """Take down what became of the orders of a file, as it comes to be known."""
+
     def take(outcome: InvoiceOutcome, rows: tuple[int, ...]) -> None:
         tally.take(outcome, rows)
-        emit_order(outcome, credentials.stripe_account)
+        emit_order(outcome, account)
 
     for reject in file.rejects:
         take(InvoiceOutcome(external_id=reject.external_id, ending="rejected", reason=reject.reason), reject.rows)
     progress = cast(UUID, create_progress_artifact(0.0, description=f"{len(file.orders)} orders"))
-    reached = True
-    for done, orders in _chunks(file.orders, chunk_size):
-        if reached:
-            outcomes = _chunk(orders, credentials, side_by_side, look_back_days, approval_limits)
-            reached = any(outcome.ending != "failed" for outcome in outcomes)
-        else:
-            reason = "not begun, since every order of an earlier chunk failed; run the file again"
-            outcomes = [InvoiceOutcome(external_id=one.external_id, ending="failed", reason=reason) for one in orders]
+    done = 0
+    for outcomes in ended:
         for outcome in outcomes:
             take(outcome, file.rows[outcome.external_id])
         tally.flush()
+        done += len(outcomes)
         update_progress_artifact(progress, 100 * done / len(file.orders))
         logger().info("%d of %d: %s", done, len(file.orders), tally.report)
-
-
-def _chunks(orders: Sequence[InvoiceOrder], size: int) -> Iterator[tuple[int, Sequence[InvoiceOrder]]]:
-    """Cut the orders into chunks, each with how many there are up to its end."""
-    for start in range(0, len(orders), size):
-        yield min(start + size, len(orders)), orders[start : start + size]
-
-
-def _chunk(
-    orders: Sequence[InvoiceOrder],
-    credentials: StripeCredentials,
-    side_by_side: int,
-    look_back_days: int,
-    approval_limits: Sequence[ApprovalLimit],
-) -> list[InvoiceOutcome]:
-    """Run a chunk as a task run; one that is known to be done, by this run before it was taken up again, is not run."""
-    name = f"{len(orders)} orders, {orders[0].external_id} to {orders[-1].external_id}"
-    # Quoted, or Prefect would look through every order for results of other task runs.
-    state = invoice_chunk.with_options(task_run_name=name.replace("{", "{{").replace("}", "}}"))(
-        credentials, quote(list(orders)), side_by_side, look_back_days, list(approval_limits), return_state=True
-    )
-    result: Any = state.result(raise_on_failure=False)
-    if isinstance(result, Incomplete):
-        result = result.outcomes
-    if isinstance(result, BaseException):
-        raise result
-    return [InvoiceOutcome.model_validate(outcome) for outcome in result]
-
-
-def _identity(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """Say which chunk of which run on which account it is: by that a run that is taken up again knows it as done."""
-    credentials: StripeCredentials = parameters["credentials"]
-    orders = [order.model_dump(mode="json") for order in parameters["orders"]]
-    run = flow_run.root_flow_run_id or context.task_run.id
-    limits = [limit.model_dump() for limit in parameters["approval_limits"]]
-    content = [credentials.account, str(run), parameters["look_back_days"], limits, orders]
-    return f"invoice-chunk-{fingerprint(content)}"
-
-
-@task(
-    name="invoice-chunk",
-    cache_key_fn=_identity,
-    cache_expiration=CHUNKS_HOLD,
-    persist_result=True,
-    result_serializer="json",
-)
-def invoice_chunk(
-    credentials: StripeCredentials,
-    orders: list[InvoiceOrder],
-    side_by_side: int,
-    look_back_days: int,
-    approval_limits: list[ApprovalLimit],
-) -> Any:
-    """Invoice the orders of a chunk, side by side.
-
-    Returns:
-        The outcomes, in the order of the orders. Where some could not be finished the task run ends as `Incomplete`: it
-        is no failure of the others, and is not taken for done by a run that is taken up again.
-    """
-    outcomes = invoice_orders(
-        credentials.get_client(), orders, credentials.account, look_back_days, side_by_side, approval_limits
-    )
-    data = [outcome.model_dump(mode="json") for outcome in outcomes]
-    count = sum(outcome.ending == "failed" for outcome in outcomes)
-    if count:
-        message = f"{count} of {len(outcomes)} orders failed"
-        return Failed(name="Incomplete", message=message, data=Incomplete(message, data))
-    return data
 
 
 # What is told
