@@ -32,8 +32,7 @@ def ground(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with prefect_ground(tmp_path_factory.mktemp("team")) as server, ExitStack() as stack:
         server.deploy()
         for _ in range(2):
-            account = {"STRIPE_API_KEY": sandbox.api_key, "STRIPE_API_BASE": sandbox.url}
-            stack.enter_context(server.worker(**account))
+            stack.enter_context(server.worker(STRIPE_API_KEY=sandbox.api_key, STRIPE_API_BASE=sandbox.url))
         yield server
 
 
