@@ -52,6 +52,14 @@ test-workers: $(INSTALLED) ## Run the tests in which workers take runs from a Pr
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/workers
 
+.PHONY: test-scale
+test-scale: $(INSTALLED) ## Three workers share a file and Stripe's limit, on SQLite, and on Postgres and Redis (SCALE_ARGS="--orders 150")
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq postgresql redis-server; } || \
+	{ echo "It needs Postgres and Redis: install them, on Debian with: apt-get install postgresql redis-server"; exit 1; }
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/scale -rP $(SCALE_ARGS)
+
 .PHONY: chaos
 chaos: $(INSTALLED) ## Break the lifecycles at every exchange, in every manner (CHAOS_ARGS="--seed 7 --schedules 3000")
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
@@ -84,9 +92,9 @@ bench: $(INSTALLED) ## Measure what a call costs
 	@for file in benchmarks/bench_*.py; do $(WITHOUT_SETTINGS) $(BIN)/python "$$file" || exit; done
 
 .PHONY: scale
-scale: $(INSTALLED) ## Run ten thousand orders as a batch, under faults, its process killed twice (SCALE_ARGS="--orders 1000")
+scale: $(INSTALLED) ## Run ten thousand orders as a batch, under faults, its process killed twice (BATCH_ARGS="--orders 1000")
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python benchmarks/batch_at_scale.py $(SCALE_ARGS)
+	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python benchmarks/batch_at_scale.py $(BATCH_ARGS)
 
 .PHONY: constraints
 constraints: $(INSTALLED) ## Write down the versions that are installed, after an upgrade in .venv

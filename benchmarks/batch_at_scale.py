@@ -1,7 +1,7 @@
 """A batch at scale: ten thousand orders, one exchange in twenty failing, the worker's process killed twice on the way.
 
     make scale                      # all of it, some twenty minutes on two cores
-    make scale SCALE_ARGS="--orders 1000"
+    make scale BATCH_ARGS="--orders 1000"
 
 It ends with an error unless every order has its one right invoice by the sandbox's own books, and memory stayed flat
 after the first thousand orders.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -100,14 +100,14 @@ class Ground:
         run = self.api(f"/deployments/{self.deployment(deployment)['id']}/create_flow_run", {"parameters": parameters})
         return str(run["id"])
 
-    def ended(self, run: str) -> dict[str, Any]:
+    def ended(self, run: str, seconds: float = SECONDS_TO_START) -> dict[str, Any]:
         """Wait until a run has ended, and return it."""
 
         def look() -> dict[str, Any] | None:
             found: dict[str, Any] = self.api(f"/flow_runs/{run}")
             return found if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
 
-        return eventually(look, f"the run {run} ends")
+        return eventually(look, f"the run {run} ends", seconds)
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = SECONDS_TO_START) -> T:
@@ -136,14 +136,24 @@ def environment_for(home: Path, url: str) -> dict[str, str]:
 
 
 @contextmanager
-def prefect_ground(home: Path) -> Generator[Ground]:
-    """Start a server with a database of its own, and end it afterwards."""
+def prefect_ground(home: Path, settings: Mapping[str, str] | None = None) -> Generator[Ground]:
+    """Start a server with a database of its own, and end it afterwards.
+
+    Args:
+        home: Where everything of it is kept.
+        settings: Those of a team's server. Its services run apart from its API then, as the compose file has them.
+    """
     port = free_port()
     url = f"http://{HOST}:{port}"
     ground = Ground(home, url, environment_for(home, url))
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    with started(command, home / "server.log", ground.environment) as process:
+    prefect, environment = [sys.executable, "-m", "prefect"], {**ground.environment, **(settings or {})}
+    start = [*prefect, "server", "start", "--host", HOST, "--port", str(port), *(["--no-services"] if settings else [])]
+    with ExitStack() as stack:
+        process = stack.enter_context(started(start, home / "server.log", environment))
         eventually(lambda: _healthy(url, process), "the server is healthy")
+        if settings:
+            services = [*prefect, "server", "services", "start"]
+            stack.enter_context(started(services, home / "services.log", environment))
         yield ground
 
 
