@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Final
@@ -14,6 +15,7 @@ from typing import IO, Final
 from pydantic import BaseModel, Field
 
 from prefect_stripe.client import AuthenticationError, PermissionDeniedError, StripeClient, StripeError
+from prefect_stripe.flows import pictures
 from prefect_stripe.flows.approvals import ApprovalLimit
 from prefect_stripe.flows.invoice_process import invoice_process
 from prefect_stripe.flows.order_files import COLUMNS, NEEDED
@@ -143,6 +145,8 @@ class Tally:
         self.report = BatchReport()
         self.rejected: dict[int, str] = {}
         self.to_tell: list[InvoiceOutcome] = []
+        self.growth: list[tuple[float, Mapping[str, int]]] = [(0.0, {})]
+        self._began = time.monotonic()
         self._most_told = told
         self._endings: Counter[Ending] = Counter()
         self._sums: dict[tuple[str, str], CurrencyTotal] = {}
@@ -167,7 +171,8 @@ class Tally:
             self._writer.writerow({"rows": numbers, **outcome.model_dump(exclude_none=True)})
 
     def flush(self) -> None:
-        """Write down what was taken in: a crash loses nothing of it."""
+        """Write down what was taken in, and when: a crash loses nothing of it."""
+        self.growth.append((time.monotonic() - self._began, {**self._endings}))
         if self._file:
             self._file.flush()
 
@@ -194,9 +199,13 @@ def write_rejects(copy: Path, name: str, reasons: Mapping[int, str], file: IO[st
     writer.writerows({**row.cells, REASON: reasons[row.number]} for row in rejects)
 
 
-def in_markdown(report: BatchReport, source: str, to_tell: Iterable[InvoiceOutcome]) -> str:
+def in_markdown(tally: Tally, source: str) -> str:
     """Tell of a batch: its totals by currency, how its orders ended, and those that are not done."""
+    report = tally.report
     lines = [f"**{_cell(name_of(source))}**: {report}, of {report.rows} rows", ""]
+    if len(tally.growth) > 1:
+        words = "Orders as they ended"
+        lines += [pictures.in_markdown(pictures.growth(tally.growth, words), words), ""]
     if report.totals:
         lines += ["| currency | state | invoices | total | paid |", "|---|---|--:|--:|--:|"]
         lines += [
@@ -205,7 +214,7 @@ def in_markdown(report: BatchReport, source: str, to_tell: Iterable[InvoiceOutco
             for sum_ in report.totals
         ]
         lines.append("")
-    told = list(to_tell)
+    told = tally.to_tell
     if told:
         lines += ["| order | ending | invoice | why |", "|---|---|---|---|"]
         lines += [

@@ -158,7 +158,7 @@ def _invoice(file: OrderFile, tally: Tally, account: str | None, ended: Iterable
 def _publish(tally: Tally, orders_file: str) -> None:
     create_markdown_artifact(
         key=artifact_key("invoices", name_of(orders_file)),
-        markdown=in_markdown(tally.report, orders_file, tally.to_tell),
+        markdown=in_markdown(tally, orders_file),
         description=str(tally.report),
     )
 

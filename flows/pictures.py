@@ -59,6 +59,28 @@ def stacks(panels: Mapping[str, Sequence[tuple[str, int]]], title: str) -> bytes
     return _png(figure)
 
 
+def growth(points: Sequence[tuple[float, Mapping[str, int]]], title: str) -> bytes:
+    """Draw how many there were of each kind as time went on, one above the other, as PNG.
+
+    Args:
+        points: Seconds since the beginning, and how many of each kind there were then.
+        title: What is counted.
+    """
+    figure, (axis,) = _panels(1, title)
+    kinds = sorted({kind for _, counts in points for kind in counts}, key=lambda kind: -points[-1][1].get(kind, 0))
+    unit, seconds = ("minutes", 60) if points[-1][0] >= 120 else ("seconds", 1)
+    counts = [[at.get(kind, 0) for _, at in points] for kind in kinds]
+    shades = [COMES, STANDS, *SHADES][: len(kinds)]
+    axis.stackplot(
+        [at / seconds for at, _ in points], counts, labels=[kind.replace("_", " ") for kind in kinds], colors=shades
+    )
+    axis.set_xlabel(unit, fontsize=8)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(loc="upper left", fontsize=8, frameon=False)
+    return _png(figure)
+
+
 def in_markdown(picture: bytes, words: str) -> str:
     """Return a picture as Markdown that holds it whole."""
     return f"![{words}](data:image/png;base64,{b64encode(picture).decode()})"

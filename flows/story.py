@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging.loggers import LoggingAdapter, get_logger, get_run_logger
@@ -107,7 +109,7 @@ class Story:
             self._emit(step, subject, "payment_failed", facts)
 
     def publish(self, outcome: Outcome) -> None:
-        """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice."""
+        """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice; tag the run by it."""
         create_table_artifact(
             key=artifact_key(self.kind, self.external_id),
             table=[
@@ -123,6 +125,8 @@ class Story:
             ],
             description=self.summary(outcome),
         )
+        known = {"order": outcome.external_id, "customer": outcome.customer, self.kind: outcome.object_id}
+        _tag_run(f"{what}:{which}" for what, which in known.items() if which)
 
     def summary(self, outcome: Outcome) -> str:
         """Say in Markdown how the order ended."""
@@ -166,6 +170,11 @@ class Story:
                 **{fact: about[fact] for fact in _TOLD_IN_EVENTS if about.get(fact) is not None},
                 **(more or {}),
             },
+            related=[
+                {"prefect.resource.id": f"stripe.{role}.{which}", "prefect.resource.role": role}
+                for role, which in (("order", self.external_id), ("customer", about.get("customer")))
+                if isinstance(which, str)
+            ],
             id=uuid5(NAMESPACE_URL, f"{event}/{about['id']}/{step.call.idempotency_key}"),
         )
 
@@ -179,11 +188,22 @@ def emit_order(outcome: Outcome, account: str | None) -> None:
             "prefect.resource.name": outcome.external_id or "unnamed",
             "stripe.account": account or "",
         },
-        related=[{"prefect.resource.id": f"stripe.invoice.{outcome.object_id}", "prefect.resource.role": "invoice"}]
-        if outcome.object_id
-        else [],
+        related=[
+            {"prefect.resource.id": f"stripe.{role}.{which}", "prefect.resource.role": role}
+            for role, which in (("invoice", outcome.object_id), ("customer", outcome.customer))
+            if which
+        ],
         payload=outcome.model_dump(mode="json", exclude_none=True),
     )
+
+
+def _tag_run(tags: Iterable[str]) -> None:
+    """Have the run found by what it is about, in a list of a thousand."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is not None:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run.id, tags=sorted({*run.tags, *tags}))
 
 
 _TOLD_IN_EVENTS: Final = (

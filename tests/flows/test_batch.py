@@ -155,7 +155,7 @@ def test_a_tally_never_adds_two_currencies_and_keeps_no_more_than_it_tells() -> 
     assert (tally.report.orders, tally.report.rows) == (7, 8)
     assert tally.report.endings == {"done": 2, "found_done": 1, "rejected": 4}
     assert len(tally.to_tell) == 2
-    told = in_markdown(tally.report, "https://files.example.com/orders.csv?signature=hush", tally.to_tell)
+    told = in_markdown(tally, "https://files.example.com/orders.csv?signature=hush")
     assert "500 JPY" in told
     assert "and 2 more" in told
     assert "hush" not in told

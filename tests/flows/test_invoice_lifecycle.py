@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from prefect import flow
+from prefect import flow, tags
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.exceptions import ParameterTypeError
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, get_current_settings, temporary_settings
 from pydantic import SecretStr
@@ -90,6 +91,23 @@ def test_an_operator_reads_what_happened(world: World, credentials: StripeCreden
         told.artifact.description
     )
     assert any("ties out at 463.00 USD" in line for line in told.logs(until="ORD-1 done"))
+
+
+def test_a_run_is_found_by_its_order_its_customer_and_its_invoice(world: World, credentials: StripeCredentials) -> None:
+    with tags("mine"):
+        told = run(order_of(world, external_id="TAGGED-1"), credentials)
+        declined = run(
+            order_of(world, external_id="TAGGED-2", payment_method="pm_card_chargeCustomerFail"), credentials
+        )
+    invoice = world.all("invoices")[-1]
+    with get_client(sync_client=True) as client:
+        for tag in ("order:TAGGED-1", f"customer:{invoice['customer']}", f"invoice:{invoice['id']}"):
+            filter_ = FlowRunFilter(tags=FlowRunFilterTags(all_=["mine", tag]))
+            found = {one.id for one in client.read_flow_runs(flow_run_filter=filter_)}
+            assert told.run_id in found, tag
+            assert found <= {told.run_id, declined.run_id}, tag
+    assert "order:TAGGED-2" in declined.flow_run.tags
+    assert events("stripe.order.TAGGED-1", expected=3, role="order")["stripe.invoice.finalized"] == 1
 
 
 def test_each_change_is_one_event_with_the_invoice_as_its_resource(

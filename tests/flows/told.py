@@ -94,13 +94,17 @@ class Told:
         return eventually(read, lambda seen: any(until in message for message in seen))
 
 
-def events(about: str, expected: int) -> Counter[str]:
-    """How often the server heard each event of an invoice or a payment, by its id, or of any resource by its own."""
+def events(about: str, expected: int, role: str | None = None) -> Counter[str]:
+    """How often the server heard each event of an invoice or a payment, by its id, or of any resource by its own.
+
+    With a role, of those that it is only related to, as that.
+    """
     api = str(get_current_settings().api.url)
 
     def read() -> Counter[str]:
         kind = "payment_intent" if about.startswith("pi_") else "invoice"
-        resource = {"resource": {"id": [about if "." in about else f"stripe.{kind}.{about}"]}}
+        id_ = about if "." in about else f"stripe.{kind}.{about}"
+        resource = {"related": {"id": [id_], "role": [role]}} if role else {"resource": {"id": [id_]}}
         answer = httpx.post(f"{api}/events/filter", json={"filter": resource, "limit": 50})
         assert answer.status_code == 200, answer.text
         return Counter(event["event"] for event in answer.json()["events"])
