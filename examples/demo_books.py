@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,8 +33,6 @@ def show_books(sandbox: Sandbox, credentials: StripeCredentials, console: Consol
     sandbox.clock.advance(following - month)
     sandbox.catch_up()
     with TemporaryDirectory() as folder:
-        # What draws the picture would remember the fonts that it found, in the home of whoever tries this.
-        os.environ.setdefault("MPLCONFIGDIR", folder)
         closed = Path(folder, f"{month:%Y-%m}")
         report = _close(folder, f"{month:%Y-%m}", credentials)
         if isinstance(report, Exception):

@@ -68,6 +68,8 @@ def _configure(home: Path, address: str) -> None:
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         # The whole story goes to the server; on the console it would break the progress bar.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        # What draws pictures would remember the fonts that it found, in the home of whoever tries this.
+        "MPLCONFIGDIR": str(home / "matplotlib"),
     }
 
 

@@ -172,7 +172,7 @@ class Tally:
 
     def flush(self) -> None:
         """Write down what was taken in, and when: a crash loses nothing of it."""
-        self.growth.append((time.monotonic() - self._began, {**self._endings}))
+        self.growth.append((time.monotonic() - self._began, dict[str, int](self._endings.items())))
         if self._file:
             self._file.flush()
 
