@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -185,7 +185,7 @@ def _all(books: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def sandbox(latency_ms: int = 0) -> Iterator[str]:
+def sandbox(latency_ms: int = 0) -> Generator[str]:
     """Run a sandbox in a process of its own, which takes so many milliseconds for each operation."""
     command = [sys.executable, "-m", "prefect_stripe.sandbox", "--port", "0", "--latency-ms", str(latency_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

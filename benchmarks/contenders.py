@@ -52,8 +52,8 @@ def sync_calls(base: str) -> dict[str, SyncCall]:
     client = httpx.Client(limits=MANY, timeout=TIMEOUT, headers=HEADERS)
     return {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
-        SDK: lambda: sdk.v1.invoices.retrieve("in_1"),
         FLOOR: _httpcore(base),
+        SDK: lambda: sdk.v1.invoices.retrieve("in_1"),
         "httpx": lambda: orjson.loads(client.get(base + PATH).content),
         "http.client": _http_client(base),
     }
@@ -67,8 +67,8 @@ def async_calls(base: str, stack: AsyncExitStack) -> dict[str, AsyncCall]:
     )
     calls: dict[str, AsyncCall] = {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
-        SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
         FLOOR: _async_httpcore(base, _OurStreams()),
+        SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
         "httpcore connection over anyio": _async_httpcore(base, None),
         "httpx": _async_httpx(base, httpx.AsyncClient(limits=MANY, timeout=TIMEOUT, headers=HEADERS)),
     }

@@ -160,7 +160,7 @@ def _request(operation: Operation, call: Call, config: ClientConfig) -> WireRequ
     params = _params(call)
     if found := problems(operation.name, params):
         raise ParameterError("; ".join(str(problem) for problem in found[:5]))
-    encoded = form_encode(params)
+    encoded = form_encode(params) if params else ""
     headers = _headers(operation, call, config)
     if operation.method == "POST":
         return WireRequest("POST", path, headers, encoded.encode())

@@ -116,7 +116,10 @@ class RateLimits:
         """Take a token from each bucket that the request falls under; return the longest wait in seconds."""
         if self._following:
             self._following.used()
-        return max((bucket.reserve(now) for bucket in self._buckets(endpoint, search)), default=0.0)
+        wait = 0.0
+        for bucket in self._buckets(endpoint, search):
+            wait = max(wait, bucket.reserve(now))
+        return wait
 
     def refused(self, endpoint: str, search: bool, now: float) -> None:
         """Slow down every bucket that a refused request fell under."""

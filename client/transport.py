@@ -208,10 +208,10 @@ _async_pools: dict[asyncio.AbstractEventLoop, tuple[dict[str, AsyncPool], AsyncG
 
 def pool(api_base: str) -> Pool:
     """Return the process's connections to an address."""
+    if (found := _pools.get(api_base)) is not None:
+        return found
     with _lock:
-        if api_base not in _pools:
-            _pools[api_base] = Pool(api_base)
-        return _pools[api_base]
+        return _pools.get(api_base) or _pools.setdefault(api_base, Pool(api_base))
 
 
 async def async_pool(api_base: str) -> AsyncPool:

@@ -104,7 +104,10 @@ def problems(operation: str, params: Mapping[str, object]) -> list[Problem]:
     None means "not sent", at any level. '' is taken for strings, and for others where it clears the field. An enum may
     have a value that this version does not know, unless the SDK says that it cannot.
     """
-    return list(islice(_problems(request(operation), params, "", _PYTHON), MAX_PROBLEMS))
+    shape = request(operation)
+    if params == {} and not shape.required:
+        return []
+    return list(islice(_problems(shape, params, "", _PYTHON), MAX_PROBLEMS))
 
 
 def form_problems(operation: str, form: Mapping[str, object]) -> list[Problem]:
