@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import BigInteger, Column, Date, Engine, Integer, MetaData, String, Table, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.sql import func
 
 from prefect_stripe.flows.accounts import Account
@@ -104,7 +104,7 @@ class Ledger:
         self._shown = url.render_as_string(hide_password=True)
         with self._told():
             self._engine = _engine(url)
-            _METADATA.create_all(self._engine)
+        self._retried(lambda: _METADATA.create_all(self._engine))
 
     def __repr__(self) -> str:
         return f"Ledger({self._shown!r}, {self.account!r})"
@@ -261,7 +261,7 @@ class Ledger:
             for _ in range(TRIES - 1):
                 try:
                     return work()
-                except IntegrityError:
+                except (IntegrityError, ProgrammingError):  # a row, or a table, that is there already
                     continue
             return work()
 

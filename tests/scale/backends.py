@@ -28,14 +28,14 @@ def sqlite(home: Path) -> Generator[dict[str, str]]:
 @contextmanager
 def postgres_and_redis(home: Path) -> Generator[dict[str, str]]:
     """Start both, and yield the settings of a server on them: those of the compose file, with other addresses."""
-    redis_port, postgres_port = free_port(), free_port()
+    redis_port = free_port()
     redis = ["redis-server", "--bind", HOST, "--port", str(redis_port), "--save", "", "--dir", str(home)]
-    with started(redis, home / "redis.log", os.environ), _postgres(home / "postgres.log", postgres_port):
+    with started(redis, home / "redis.log", os.environ), postgres(home / "postgres.log") as port:
         eventually(lambda: _answers("redis-cli", "-h", HOST, "-p", str(redis_port), "ping"), "Redis answers")
         compose: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
         settings: Mapping[str, str] = compose["x-server-environment"]
         yield {
-            name: value.replace("${POSTGRES_PASSWORD:-prefect}@postgres:5432", f"@{HOST}:{postgres_port}").replace(
+            name: value.replace("${POSTGRES_PASSWORD:-prefect}@postgres:5432", f"@{HOST}:{port}").replace(
                 "redis:6379", f"{HOST}:{redis_port}"
             )
             for name, value in settings.items()
@@ -43,8 +43,13 @@ def postgres_and_redis(home: Path) -> Generator[dict[str, str]]:
 
 
 @contextmanager
-def _postgres(log: Path, port: int) -> Generator[None]:
-    """Run a cluster of our own; by the user that Debian's package made, where we are root, whom Postgres refuses."""
+def postgres(log: Path) -> Generator[int]:
+    """Run a cluster of our own; by the user that Debian's package made, where we are root, whom Postgres refuses.
+
+    Yields:
+        The port on which it has a database `prefect`, of a user of that name.
+    """
+    port = free_port()
     assert POSTGRES, "there is no Postgres: make test-scale installs it on Debian"
     programs = POSTGRES[-1]
     user = ["runuser", "--user", "postgres", "--"] if os.geteuid() == 0 else []
@@ -60,7 +65,7 @@ def _postgres(log: Path, port: int) -> Generator[None]:
             where = ["--host", HOST, "--port", str(port), "--username", "prefect"]
             eventually(lambda: _answers(str(programs / "pg_isready"), *where), "Postgres answers")
             subprocess.run([str(programs / "createdb"), *where, "prefect"], check=True, capture_output=True)
-            yield
+            yield port
 
 
 def _answers(*command: str) -> bool | None:
