@@ -1,7 +1,7 @@
 """A local server of lists that answers at once, or after a while and within limits. Run as `python extract_server.py`.
 
-It knows the filters of `created` and the cursors; its objects are spread evenly over a year, and made when they are
-asked for, from a text. `--latency` is seconds an answer; `--limits` has it refuse more than 100 requests a second, and
+It knows the filters of `created` and the cursors; its objects are spread evenly over a year, and made when the
+first is asked for. `--latency` is seconds an answer; `--limits` has it refuse more than 100 requests a second, and
 more than 25 to one list, as Stripe does. `GET /counts` tells how many it answered, and how many it refused.
 """
 
@@ -65,8 +65,11 @@ def invoice() -> dict[str, object]:
         "discounts": [],
         "invoice": f"in_{MARK}",
         "livemode": True,
-        "metadata": {},
-        "parent": {"invoice_item_details": {"invoice_item": f"ii_{MARK}", "proration": False}, "type": "invoice_item_details"},
+        "metadata": {"row": "1"},
+        "parent": {
+            "invoice_item_details": {"invoice_item": f"ii_{MARK}", "proration": False},
+            "type": "invoice_item_details",
+        },
         "period": {"end": int(SECOND), "start": int(SECOND)},
         "pretax_credit_amounts": [],
         "pricing": {"price_details": {"price": f"price_{MARK}", "product": f"prod_{MARK}"}, "type": "price_details"},
@@ -92,13 +95,21 @@ def invoice() -> dict[str, object]:
             ("amount_overpaid", "amount_remaining", "amount_shipping", "attempt_count", "starting_balance"), 0
         ),
         **dict.fromkeys(("post_payment_credit_notes_amount", "pre_payment_credit_notes_amount"), 0),
-        **dict.fromkeys(("created", "effective_at", "period_end", "period_start", "webhooks_delivered_at"), int(SECOND)),
+        **dict.fromkeys(
+            ("created", "effective_at", "period_end", "period_start", "webhooks_delivered_at"), int(SECOND)
+        ),
         **dict.fromkeys(nothing.split()),
         **dict.fromkeys(("customer_tax_ids", "default_tax_rates", "discounts", "total_discount_amounts"), []),
         **dict.fromkeys(("total_pretax_credit_amounts", "total_taxes"), []),
         "attempted": True,
         "auto_advance": False,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
         "billing_reason": "manual",
         "collection_method": "charge_automatically",
         "currency": "usd",
@@ -143,12 +154,19 @@ def first_not_before(second: int, objects: int) -> int:
     return min(objects, max(0, -(-(second - BEGINS) * objects // SPAN)))
 
 
+@cache
+def all_encoded(kind: str, objects: int) -> list[str]:
+    """Every object of a list, made when the first is asked for."""
+    return [encoded(kind, number, created_of(number, objects)) for number in range(objects)]
+
+
 def page(kind: str, low: int, high: int, limit: int, objects: int) -> bytes:
     """The objects from before `high` down to `low`, the newest first."""
     low_here = max(low, high - limit)
-    rows = (encoded(kind, number, created_of(number, objects)) for number in range(high - 1, low_here - 1, -1))
+    rows = all_encoded(kind, objects)[low_here:high][::-1]
     more = "true" if low_here > low else "false"
-    return _answer(f'{{"object":"list","url":"/v1","has_more":{more},"data":[{",".join(rows)}]}}'.encode())
+    url = next(path for path, prefix in LISTS.items() if prefix == kind)
+    return _answer(f'{{"object":"list","url":"{url}","has_more":{more},"data":[{",".join(rows)}]}}'.encode())
 
 
 def _answer(body: bytes, status: str = "200 OK", more: str = "") -> bytes:

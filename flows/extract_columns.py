@@ -19,7 +19,7 @@ import orjson
 
 from prefect_stripe.client.errors import SECRET_FIELDS, without_secrets
 from prefect_stripe.fields import FIELDS, Kind
-from prefect_stripe.flows.arrow import Array, Batch, DataType, Schema, Table, pa, pc
+from prefect_stripe.flows.arrow import Array, Batch, DataType, Schema, Table, pa
 from prefect_stripe.money import major_units
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
@@ -94,6 +94,8 @@ class Columns:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _array(self, name: str, kind: Kind, values: Sequence[Any], rows: Rows) -> Array:
+        if kind != "text" and values.count(None) == len(rows):
+            return pa.nulls(len(rows), TYPES[kind])
         try:
             array = _MAKERS[kind](values)
             if name == "id" and array.null_count:
@@ -150,10 +152,20 @@ def _time(values: Sequence[Any]) -> Array:
     return _integer(values).cast(pa.timestamp("s", "UTC")).cast(_TIME)
 
 
+_EMPTY: Final[Mapping[type, bytes]] = {list: b"[]", dict: b"{}"}
+
+
 def _json(values: Sequence[Any]) -> Array:
     dumps = orjson.dumps
-    array = pa.array([None if value is None else dumps(value) for value in values], pa.string())
-    if pc.any(pc.match_substring(array, "_secret")).as_py():
+    array = pa.array(
+        [
+            dumps(value) if value else None if value is None else _EMPTY.get(type(value)) or dumps(value)
+            for value in values
+        ],
+        pa.string(),
+    )
+    text = array.buffers()[2]
+    if text is not None and b"_secret" in text.to_pybytes():
         array = pa.array([None if value is None else dumps(without_secrets(value)) for value in values], pa.string())
     return array
 

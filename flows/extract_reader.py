@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +23,11 @@ IN_FLIGHT: Final = 8
 """Windows of a table that are read at once: enough for 25 requests a second as long as each takes a third of one."""
 MOST_ROWS: Final = 10_000
 """Of a window, unless that many objects were created in one second: what a run that dies reads again, at most."""
-BATCH_ROWS: Final = 500
+BATCH_ROWS: Final = 200
 """As many rows are made into columns at once, for less overhead; a window holds no more than these as objects."""
+
+PAGES_UNTIL_KNOWN: Final = 2
+"""How many pages it takes to know how long one waits for a page, and works on it."""
 
 Told = Callable[[str, int], None]
 """Hears the name of a table and how many objects more of it were read."""
@@ -67,6 +72,7 @@ class TableReader:
         self._waiting: deque[Window] = deque()
         self._busy = 0
         self._stopped = False
+        self._wait, self._worked, self._pages_read = inf, 0.0, 0
         self._turn = threading.Condition()
         child = table.child
         self._columns = Columns(table.object, without=(child.field,) if child else ())
@@ -109,15 +115,24 @@ class TableReader:
 
     def _next(self) -> Window | None:
         with self._turn:
-            self._turn.wait_for(lambda: self._stopped or self._waiting or not self._busy)
+            self._turn.wait_for(self._is_turn)
             if self._stopped or not self._waiting:
                 return None
             self._busy += 1
             return self._waiting.popleft()
 
+    def _is_turn(self) -> bool:
+        return self._stopped or not self._busy or (bool(self._waiting) and self._busy < self._of_use())
+
+    def _of_use(self) -> int:
+        """Say how many can read at once: as many as can wait while one works. One, until that is known."""
+        if self._pages_read < PAGES_UNTIL_KNOWN:
+            return 1
+        return round(min(self._in_flight, max(1.0, self._wait * self._pages_read / self._worked)))
+
     def _idle(self) -> int:
         # Not under the lock: who reads a moment too early or too late cuts one window more or less.
-        return self._in_flight - self._busy - len(self._waiting)
+        return self._of_use() - self._busy - len(self._waiting)
 
     def _window(self, window: Window) -> list[Window]:
         """Read a window, or its newer part; return what is left."""
@@ -138,12 +153,21 @@ class TableReader:
     def _pages(self, window: Window) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         created = {"gte": window.gte, "lt": window.lt}
         params = {**self._table.parts[window.part], "created": created, "limit": self._page_size}
+        asked = time.perf_counter()
         for page in self._client.pages(self._table.operation, params=params):
+            came = time.perf_counter()
             if self._stopped:
                 raise StoppedError(f"{self._table.name}: stopped")
             if self._told:
                 self._told(self._table.name, len(page))
             yield page, bool(page.response.data["has_more"])
+            done = time.perf_counter()
+            if len(page) == self._page_size:
+                # The shortest wait, as then nobody else was in the way.
+                self._wait = min(self._wait, came - asked)
+                self._worked += max(done - came, 1e-6)
+                self._pages_read += 1
+            asked = done
 
     def _cut(self, window: Window, files: _Files, page: list[dict[str, Any]]) -> tuple[Window, list[Window]] | None:
         """Say where to stop reading a window, and what to leave to others."""

@@ -291,7 +291,9 @@ class WindowFile:
 
     def _open(self) -> Any:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(str(self._path), self._schema)
+            # A dictionary of ids is given up when it is large, and built for nothing until then.
+            few = [field.name for field in self._schema if field.type != pa.string()]
+            self._writer = pq.ParquetWriter(str(self._path), self._schema, use_dictionary=few)
         return self._writer
 
     def _flush(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from prefect_stripe.client import StripeClient
+from prefect_stripe.flows.collecting import rare_collections
 from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, TableReader, Told
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
 from prefect_stripe.flows.extract_tables import Table
@@ -97,7 +98,8 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
             page_size=asked.page_size,
             told=asked.told,
         )
-        reader.read(gaps)
+        with rare_collections():
+            reader.read(gaps)
     whole = folder.commit(_proven(table, folder, manifest, kept))
     return Extracted(whole, len(whole.files) // len(table.tables) - len(before), len(before))
 
