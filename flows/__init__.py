@@ -3,6 +3,8 @@
 from prefect_stripe.flows.approvals import ApprovalLimit
 from prefect_stripe.flows.batch import BatchReport
 from prefect_stripe.flows.close_month import close_month
+from prefect_stripe.flows.extract import extract
+from prefect_stripe.flows.extract_columns import in_major_units
 from prefect_stripe.flows.invoice_batch import BatchError, invoice_batch
 from prefect_stripe.flows.invoice_lifecycle import invoice_lifecycle
 from prefect_stripe.flows.invoice_shard import ShardError, invoice_shard
@@ -33,6 +35,8 @@ __all__ = [
     "PaymentOutcome",
     "ShardError",
     "close_month",
+    "extract",
+    "in_major_units",
     "invoice_batch",
     "invoice_lifecycle",
     "invoice_shard",

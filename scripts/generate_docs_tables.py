@@ -20,6 +20,7 @@ from prefect_stripe.flows import InvoiceOrder, InvoiceOutcome, LineCorrection, O
 from prefect_stripe.flows.accounts import COLUMNS, DEFAULT
 from prefect_stripe.flows.approvals import ApprovalLimit, Decision
 from prefect_stripe.flows.close_report import CloseReport
+from prefect_stripe.flows.extract import ExtractReport
 from prefect_stripe.flows.receivables import AgeingReport
 from prefect_stripe.flows.story import EVENTS, STATE_EVENTS
 from prefect_stripe.flows.sync_ledger import SyncReport
@@ -132,7 +133,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
         for model in (InvoiceOrder, OrderLine, LineCorrection, PaymentOrder, ApprovalLimit, Decision)
     },
     **{model.__name__: partial(facts, model) for model in (InvoiceOutcome, PaymentOutcome)},
-    **{model.__name__: partial(facts, model) for model in (CloseReport, SyncReport, AgeingReport)},
+    **{model.__name__: partial(facts, model) for model in (CloseReport, SyncReport, AgeingReport, ExtractReport)},
     "chart": chart,
     "invoice_events": partial(events, "invoice"),
     "payment_intent_events": partial(events, "payment_intent"),

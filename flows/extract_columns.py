@@ -1,0 +1,226 @@
+"""Rows of Stripe's to columns of exact types, which do not depend on which rows came first.
+
+Whole minor units are Int64, times are UTC, enumerations are dictionaries, decimals are exact. What is nested is kept as
+Stripe sent it, as JSON; and what this version does not know of, in `other_fields`. Of secrets nothing is kept.
+
+Rows are made into columns a page at a time: a page is decoded once, by the client, and turned over in C. Arrow's own
+JSON reader takes as long to decode, cannot leave a nested value as it is, and makes of a new key a new type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from prefect_stripe.client.errors import SECRET_FIELDS, without_secrets
+from prefect_stripe.fields import FIELDS, Kind
+from prefect_stripe.flows.arrow import Array, Batch, DataType, Schema, Table, pa
+from prefect_stripe.money import major_units
+
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
+
+OTHER: Final = "other_fields"
+"""The column of what the schema has no column for: a JSON object, or null."""
+
+_TIME: Final = pa.timestamp("us", "UTC")
+TYPES: Final[Mapping[Kind, DataType]] = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "decimal": pa.decimal128(38, 12),
+    "boolean": pa.bool_(),
+    "time": _TIME,
+    "enum": pa.dictionary(pa.int32(), pa.string()),
+    "json": pa.string(),
+}
+EXPECTED: Final[Mapping[Kind, str]] = {
+    "text": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "decimal": "a decimal number in a string, of at most 12 decimals",
+    "boolean": "true or false",
+    "time": "Unix seconds",
+    "enum": "a string",
+    "json": "JSON",
+}
+
+
+class ColumnError(ValueError):
+    """A value is not what its column holds. Names the place and the types, never the value."""
+
+
+class Columns:
+    """The columns of one type of object.
+
+    Example:
+        >>> columns = Columns("payout")
+        >>> batch = columns.of([{"id": "po_1", "object": "payout", "amount": 1250, "created": 1790812800, "new": [1]}])
+        >>> batch["amount"].to_pylist(), batch["created"].to_pylist()[0].isoformat(), batch["other_fields"].to_pylist()
+        ([1250], '2026-10-01T00:00:00+00:00', ['{"new":[1]}'])
+    """
+
+    def __init__(self, object: str, without: Iterable[str] = ()) -> None:
+        """Begin with a type of object.
+
+        Args:
+            object: Stripe's name of it.
+            without: Fields that have no column, and are not kept elsewhere either.
+        """
+        self.object = object
+        self._without = frozenset(without)
+        self._kinds: dict[str, Kind] = {
+            name: kind for name, kind in FIELDS[object].items() if name not in self._without
+        }
+        self._hidden = frozenset(self._kinds) | SECRET_FIELDS | self._without
+        fields = [pa.field(name, TYPES[kind], nullable=name != "id") for name, kind in self._kinds.items()]
+        self.schema: Schema = pa.schema([*fields, pa.field(OTHER, pa.string())])
+
+    def of(self, rows: Rows) -> Batch:
+        """Make columns of rows.
+
+        Raises:
+            ColumnError: A value is of another type than its column.
+        """
+        given = _turned(rows)
+        nothing = (None,) * len(rows)
+        arrays = [self._array(name, kind, given.get(name, nothing), rows) for name, kind in self._kinds.items()]
+        unknown = [name for name in given if name not in self._hidden]
+        arrays.append(_json([_rest(row, unknown) for row in rows]) if unknown else pa.nulls(len(rows), pa.string()))
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _array(self, name: str, kind: Kind, values: Sequence[Any], rows: Rows) -> Array:
+        if kind != "text" and values.count(None) == len(rows):
+            return pa.nulls(len(rows), TYPES[kind])
+        try:
+            array = _MAKERS[kind](values)
+            if name == "id" and array.null_count:
+                raise TypeError
+            return array
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            raise self._error(name, kind, values, rows) from None
+
+    def _error(self, name: str, kind: Kind, values: Sequence[Any], rows: Rows) -> ColumnError:
+        for value, row in zip(values, rows, strict=True):
+            try:
+                _MAKERS[kind]([value])
+            except (pa.ArrowException, TypeError, ValueError, OverflowError):
+                return ColumnError(
+                    f"{name} of {self.object} {row.get('id')} is not {EXPECTED[kind]} but {type(value).__name__}, or "
+                    "out of its range"
+                )
+        return ColumnError(f"{name} of a {self.object} is not {EXPECTED[kind]}")
+
+
+def _turned(rows: Rows) -> Mapping[str, Sequence[Any]]:
+    """Turn rows into columns; nearly always all rows of a page have the same keys, and it is done in C."""
+    if not rows:
+        return {}
+    keys = tuple(rows[0])
+    if len(keys) > 1 and all(len(row) == len(keys) for row in rows):
+        try:
+            return dict(zip(keys, zip(*map(itemgetter(*keys), rows), strict=True), strict=True))
+        except KeyError:
+            pass
+    names = dict.fromkeys(chain.from_iterable(rows))
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _rest(row: Mapping[str, Any], unknown: Iterable[str]) -> Any:
+    return {name: row[name] for name in unknown if name in row} or None
+
+
+def _integer(values: Sequence[Any]) -> Array:
+    # Not told the type, Arrow infers it; told, it would make 1 of 1.5.
+    array = pa.array(values)
+    if array.type != pa.int64():
+        if array.null_count != len(array):
+            raise TypeError
+        array = array.cast(pa.int64())
+    return array
+
+
+def _decimal(values: Sequence[Any]) -> Array:
+    return pa.array(values, pa.string()).cast(TYPES["decimal"])
+
+
+def _time(values: Sequence[Any]) -> Array:
+    return _integer(values).cast(pa.timestamp("s", "UTC")).cast(_TIME)
+
+
+_EMPTY: Final[Mapping[type, bytes]] = {list: b"[]", dict: b"{}"}
+
+
+def _json(values: Sequence[Any]) -> Array:
+    dumps = orjson.dumps
+    array = pa.array(
+        [
+            dumps(value) if value else None if value is None else _EMPTY.get(type(value)) or dumps(value)
+            for value in values
+        ],
+        pa.string(),
+    )
+    text = array.buffers()[2]
+    if text is not None and b"_secret" in text.to_pybytes():
+        array = pa.array([None if value is None else dumps(without_secrets(value)) for value in values], pa.string())
+    return array
+
+
+_MAKERS: Final[Mapping[Kind, Callable[[Sequence[Any]], Array]]] = {
+    "text": lambda values: pa.array(values, pa.string()),
+    "integer": _integer,
+    "number": lambda values: pa.array(values, pa.float64()),
+    "decimal": _decimal,
+    "boolean": lambda values: pa.array(values, pa.bool_()),
+    "time": _time,
+    "enum": lambda values: pa.array(values, pa.string()).dictionary_encode(),
+    "json": _json,
+}
+
+
+def in_major_units(table: Table, *, currency: str = "currency") -> Table:
+    """Return a table with each amount of minor units as an exact decimal of its currency's major unit.
+
+    1250 is 12.50 USD, 1250 JPY, and 1.250 KWD.
+
+    Args:
+        table: A table that was extracted; its amounts are named in `AMOUNTS`.
+        currency: The column of three-letter codes.
+
+    Returns:
+        The same table; its amounts are `decimal128(38, 3)`.
+
+    Raises:
+        ValueError: A currency that Stripe does not support.
+        KeyError: There is no such column of currencies.
+
+    Example:
+        >>> table = pa.table({"amount": [1250, 1250, 1250], "currency": ["usd", "jpy", "kwd"]})
+        >>> in_major_units(table)["amount"].to_pylist()
+        [Decimal('12.500'), Decimal('1250.000'), Decimal('1.250')]
+    """
+    codes = table.column(currency)
+    codes = codes.cast(pa.string()) if pa.types.is_dictionary(codes.type) else codes
+    for name in table.column_names:
+        if name in AMOUNTS:
+            table = table.set_column(table.column_names.index(name), name, _major(table.column(name), codes))
+    return table
+
+
+def _major(amounts: Array, codes: Array) -> Array:
+    values: list[Decimal | None] = [
+        None if amount is None or code is None else major_units(amount, code)
+        for amount, code in zip(amounts.to_pylist(), codes.to_pylist(), strict=True)
+    ]
+    return pa.chunked_array([pa.array(values, pa.decimal128(38, 3))])
+
+
+_COUNTS: Final = frozenset({"attempt_count", "days_until_due", "next_invoice_sequence", "pending_webhooks", "quantity"})
+AMOUNTS: Final = (
+    frozenset(name for fields in FIELDS.values() for name, kind in fields.items() if kind == "integer") - _COUNTS
+)
+"""The columns of whole minor units."""
