@@ -1,10 +1,10 @@
-"""What an extracted object costs: ours, the official SDK's auto-paging into a frame, and the floor; then ours at limits.
+"""What an extracted object costs: ours, the official SDK's auto-paging into a frame, the floor; then ours at limits.
 
     python benchmarks/bench_extract.py [--invoices 100000] [--transactions 1000000] [--limited 20000]
 
-Prints, as Markdown, microseconds of CPU an object and the peak of memory, each contender in a process of its own against
-a local server that answers at once; then the rate under 200 ms an answer and Stripe's limits, as a part of what the
-limits allow; then each target and whether it was met. The ratios count, not the figures.
+Prints, as Markdown, microseconds of CPU an object and the peak of memory, each contender in a process of its own
+against a local server that answers at once; then the rate under 200 ms an answer and Stripe's limits, as a part of what
+the limits allow; then each target and whether it was met. The ratios count, not the figures.
 
 The floor reads the same pages one after the other, makes tables of twenty at a time by Arrow's JSON reader, and writes
 them as Parquet. The bare parse is that reader alone.

@@ -83,6 +83,9 @@ def invoice() -> dict[str, object]:
         last_finalization_error latest_revision next_payment_attempt on_behalf_of parent receipt_number rendering
         shipping_cost shipping_details statement_descriptor test_clock threshold_reason
     """
+    empty = """
+        customer_tax_ids default_tax_rates discounts total_discount_amounts total_pretax_credit_amounts total_taxes
+    """
     return {
         "id": f"in_{MARK}",
         "object": "invoice",
@@ -99,8 +102,7 @@ def invoice() -> dict[str, object]:
             ("created", "effective_at", "period_end", "period_start", "webhooks_delivered_at"), int(SECOND)
         ),
         **dict.fromkeys(nothing.split()),
-        **dict.fromkeys(("customer_tax_ids", "default_tax_rates", "discounts", "total_discount_amounts"), []),
-        **dict.fromkeys(("total_pretax_credit_amounts", "total_taxes"), []),
+        **{name: [] for name in empty.split()},
         "attempted": True,
         "auto_advance": False,
         "automatic_tax": {

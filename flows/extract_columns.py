@@ -152,18 +152,9 @@ def _time(values: Sequence[Any]) -> Array:
     return _integer(values).cast(pa.timestamp("s", "UTC")).cast(_TIME)
 
 
-_EMPTY: Final[Mapping[type, bytes]] = {list: b"[]", dict: b"{}"}
-
-
 def _json(values: Sequence[Any]) -> Array:
     dumps = orjson.dumps
-    array = pa.array(
-        [
-            dumps(value) if value else None if value is None else _EMPTY.get(type(value)) or dumps(value)
-            for value in values
-        ],
-        pa.string(),
-    )
+    array = pa.array([None if value is None else dumps(value) for value in values], pa.string())
     text = array.buffers()[2]
     if text is not None and b"_secret" in text.to_pybytes():
         array = pa.array([None if value is None else dumps(without_secrets(value)) for value in values], pa.string())
