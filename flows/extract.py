@@ -20,9 +20,9 @@ from prefect_stripe.client import StripeClient, StripeError
 from prefect_stripe.flows.driver import failed
 from prefect_stripe.flows.extract_columns import ColumnError
 from prefect_stripe.flows.extract_store import Folder, ManifestError
-from prefect_stripe.flows.extract_tables import TABLES
+from prefect_stripe.flows.extract_tables import DAY, TABLES
 from prefect_stripe.flows.extract_windows import EARLIEST, GapError
-from prefect_stripe.flows.extracting import DAY, Extracted, Extraction, extract_table
+from prefect_stripe.flows.extracting import Extracted, Extraction, extract_table
 from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.story import logger
 
@@ -43,8 +43,6 @@ TableName = Literal[
 ]
 DATE: Final = r"^(\d{4}-\d{2}-\d{2})?$"
 TELL_SECONDS: Final = 5.0
-NOT_CHANGING: Final = frozenset({"balance_transactions", "events"})
-"""Tables whose objects stay as they are, but for a status that changes within days."""
 
 
 class TableReport(BaseModel):
@@ -54,6 +52,8 @@ class TableReport(BaseModel):
     rows: int = Field(description="How many objects it holds.")
     windows: int = Field(description="In how many files they are.")
     windows_read: int = Field(description="How many of these were read by this run.")
+    changed: int = Field(description="How many objects this run read again because Stripe told that they had changed.")
+    deleted: int = Field(description="How many are in the table of what was deleted.")
     sha256: str = Field(description="One hash of all its files; a table and its child table share it.")
 
 
@@ -62,7 +62,9 @@ class ExtractReport(BaseModel):
 
     begins: datetime = Field(description="From when on objects were created.")
     ends: datetime = Field(description="Before when: when the run began, by Stripe's clock.")
-    tables: list[TableReport] = Field(description="Of each: `rows`, `windows`, `windows_read`, `sha256`.")
+    tables: list[TableReport] = Field(
+        description="Of each: `rows`, `windows`, `windows_read`, `changed`, `deleted`, `sha256`."
+    )
 
     def __str__(self) -> str:
         return ", ".join(f"{one.rows:,} {one.table.replace('_', ' ')}" for one in self.tables)
@@ -80,6 +82,7 @@ def extract(
     credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
     since: Annotated[str, titled("Created since (YYYY-MM-DD, UTC)", pattern=DATE)] = "",
     look_back_days: Annotated[int, titled("Look back (days)", ge=0, le=3650)] = 30,
+    full: Annotated[bool, titled("Read everything again")] = False,
 ) -> dict[str, Any]:
     """Extract Stripe's objects as tables: a folder a table, a Parquet file for each window of time.
 
@@ -92,7 +95,9 @@ def extract(
         credentials: The Stripe account to use. Empty means the worker's STRIPE_API_KEY and other STRIPE_ variables.
         since: The first day of creation. Empty means from the account's first object on.
         look_back_days: How many days before the end of the last run to read again of balance transactions and events,
-            which do not change later. The other tables are read again as a whole.
+            which do not change later.
+        full: Whether to read everything again. Else, of a table that is there, what is new is read, and what Stripe's
+            events tell to have changed or to be deleted; and all of it where events do not tell enough.
 
     Returns:
         The report, as `ExtractReport` describes it.
@@ -127,7 +132,7 @@ def extract(
             look_back=look_back_days * DAY,
             told=progress.add,
         )
-        extracted = extract_tables(client, list(dict.fromkeys(tables)), asked, progress)
+        extracted = extract_tables(client, list(dict.fromkeys(tables)), asked, progress, full=full)
     except (StripeError, ValidationError, GapError, ManifestError, ColumnError, OSError, ValueError) as error:
         return cast(dict[str, Any], failed(f"not extracted: {error}", error))
     report = report_of(extracted)
@@ -162,12 +167,12 @@ class _Progress:
 
 
 def extract_tables(
-    client: StripeClient, names: list[TableName], asked: Extraction, progress: _Progress
+    client: StripeClient, names: list[TableName], asked: Extraction, progress: _Progress, *, full: bool = False
 ) -> Mapping[str, Extracted]:
     """Extract several tables side by side; when one fails, the others are still brought to their end."""
 
     def extracted(name: TableName) -> Extracted:
-        return extract_table(client, TABLES[name], asked, full=name not in NOT_CHANGING)
+        return extract_table(client, TABLES[name], asked, full=full)
 
     with ThreadPoolExecutor(len(names), thread_name_prefix="extract") as threads:
         working: dict[TableName, Future[Extracted]] = {name: threads.submit(extracted, name) for name in names}
@@ -190,6 +195,8 @@ def report_of(extracted: Mapping[str, Extracted]) -> ExtractReport:
                 rows=one.manifest.rows(table),
                 windows=one.windows_read + one.windows_left,
                 windows_read=one.windows_read,
+                changed=one.changed,
+                deleted=one.manifest.deleted,
                 sha256=one.manifest.digest,
             )
             for name, one in extracted.items()

@@ -16,7 +16,7 @@ from typing import Any, Final
 from prefect_stripe.client import StripeClient
 from prefect_stripe.flows.extract_columns import ColumnError, Columns
 from prefect_stripe.flows.extract_store import RUN, TableFolder, WindowFile
-from prefect_stripe.flows.extract_tables import Table
+from prefect_stripe.flows.extract_tables import Child, Table
 from prefect_stripe.flows.extract_windows import PAGE, Window, worthwhile_pieces
 
 IN_FLIGHT: Final = 8
@@ -29,7 +29,7 @@ BATCH_ROWS: Final = 200
 PAGES_UNTIL_KNOWN: Final = 2
 """How many pages it takes to know how long one waits for a page, and works on it."""
 
-Told = Callable[[str, int], None]
+Hears = Callable[[str, int], None]
 """Hears the name of a table and how many objects more of it were read."""
 
 
@@ -49,7 +49,7 @@ class TableReader:
         in_flight: int = IN_FLIGHT,
         most_rows: int = MOST_ROWS,
         page_size: int = PAGE,
-        told: Told | None = None,
+        told: Hears | None = None,
     ) -> None:
         """Begin.
 
@@ -183,14 +183,17 @@ class TableReader:
         return (own, [rest]) if files.rows >= self._most_rows else None
 
     def _lines(self, row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Return all elements of the list that is embedded in an object."""
-        child = self._table.child
-        embedded = row.get(child.field) if child else None
-        if child is None or embedded is None:
-            return ()
-        if not embedded["has_more"]:
-            return list(embedded["data"])
-        return [line for page in self._client.pages(child.operation, row["id"]) for line in page]
+        return lines_of(self._client, self._table.child, row) if self._table.child else ()
+
+
+def lines_of(client: StripeClient, child: Child, row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return all elements of the list that is embedded in an object."""
+    embedded = row.get(child.field)
+    if embedded is None:
+        return ()
+    if not embedded["has_more"]:
+        return list(embedded["data"])
+    return [line for page in client.pages(child.operation, row["id"]) for line in page]
 
 
 def _second(row: Mapping[str, Any], at: str) -> int:

@@ -3,6 +3,7 @@
     charges/_manifest.json           what was read, between which seconds, with the SHA-256 of each file
     charges/1262304000-1790812800.parquet
     charges/.run/…                   windows that are read, of a run that is not at its end
+    charges_deleted/…                the tombstones of what was there once
 
 Files come into the folder all at once, when every window was read, so that nobody reads half a table. A run that dies
 is taken up by the next: what it had read is in `.run`, and is not read again.
@@ -21,11 +22,12 @@ from typing import Any, Final, Literal
 import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from prefect_stripe.flows.arrow import Batch, Schema, pa, pq
+from prefect_stripe.flows.arrow import Batch, Schema, Table, pa, pq
 from prefect_stripe.flows.extract_windows import Window
 
 MANIFEST: Final = "_manifest.json"
 RUN: Final = ".run"
+TOMBSTONES: Final = "deleted.parquet"
 ENDING: Final = ".parquet"
 GROUP_BYTES: Final = 8 * 2**20
 """A row group is written when there is so much of it: what a window needs of memory."""
@@ -65,7 +67,11 @@ class Manifest(BaseModel):
     ends: int = Field(description="Before which. It is fixed when the run begins.")
     files: list[FileRecord] = Field(default_factory=list[FileRecord])
     stale: list[str] = Field(default_factory=list[str], description="Windows of a former run that this one replaces.")
-    events_from: int | None = Field(default=None, description="From which second on the next run reads events.")
+    again: int | None = Field(default=None, description="From which second on this run reads once more what is new.")
+    events_from: int | None = Field(default=None, description="From which second on the feed of events is to be read.")
+    columns: str = Field(description="A hash of the names and types of the columns.")
+    deleted: int = Field(default=0, description="How many tombstones there are.")
+    deleted_sha256: str | None = Field(default=None, description="Of their file.")
 
     def rows(self, table: str | None = None) -> int:
         """Return how many rows a table has; the table itself, where none is named."""
@@ -75,6 +81,7 @@ class Manifest(BaseModel):
     def digest(self) -> str:
         """One hash of all files: the same files, the same hash."""
         told = sorted(f"{file.table} {file.window.name} {file.rows} {file.sha256}" for file in self.files)
+        told += [f"deleted {self.deleted} {self.deleted_sha256}"] if self.deleted_sha256 else []
         return sha256("\n".join(told).encode()).hexdigest()
 
 
@@ -149,6 +156,7 @@ class Folder:
         """Rename a file; nothing happens where that was done before."""
         if self.is_local:
             if (path := Path(self.path(name))).exists():
+                Path(self.path(to)).parent.mkdir(parents=True, exist_ok=True)
                 path.replace(self.path(to))
         elif self._files.exists(self.path(name)):
             self._files.mv(self.path(name), self.path(to))
@@ -205,10 +213,40 @@ class TableFolder:
         """Read what a window's files hold."""
         return [self._record(table, window, staged=staged) for table in self.tables]
 
-    def _record(self, table: str, window: Window, *, staged: bool) -> FileRecord:
+    def rows(self, table: str, window: Window, *, staged: bool, columns: list[str] | None = None) -> Table:
+        """Read the rows of a window."""
+        data = self._data(table, window, staged=staged)
+        return pq.read_table(pa.BufferReader(data), columns=columns)
+
+    def tombstones(self) -> Table | None:
+        """Read what is known to be deleted, if anything."""
+        data = self.folder.read(self._tombstones)
+        return None if data is None else pq.read_table(pa.BufferReader(data))
+
+    def stage_tombstones(self, rows: Table) -> str:
+        """Write what is known to be deleted, for the run that is under way; return the SHA-256 of the file."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(rows, sink)
+        data: bytes = sink.getvalue().to_pybytes()
+        self.folder.write(f"{self.table}/{RUN}/{TOMBSTONES}", data)
+        return sha256(data).hexdigest()
+
+    @property
+    def _tombstones(self) -> str:
+        return f"{self.table}_deleted/{TOMBSTONES}"
+
+    def forget(self) -> None:
+        """Leave what a run that died has read."""
+        self.folder.remove(f"{self.table}/{RUN}")
+
+    def _data(self, table: str, window: Window, *, staged: bool) -> bytes:
         data = self.folder.read(_name(table, window, staged=staged))
         if data is None:
             raise ManifestError(f"{table}: the file of {window.name} is not there")
+        return data
+
+    def _record(self, table: str, window: Window, *, staged: bool) -> FileRecord:
+        data = self._data(table, window, staged=staged)
         try:
             rows = int(pq.read_metadata(pa.BufferReader(data)).num_rows)
         except pa.ArrowException as error:
@@ -216,15 +254,18 @@ class TableFolder:
         digest = sha256(data).hexdigest()
         return FileRecord(table=table, part=window.part, gte=window.gte, lt=window.lt, rows=rows, sha256=digest)
 
-    def check(self, files: Iterable[FileRecord]) -> None:
-        """See that files are what a manifest says.
+    def check(self, manifest: Manifest) -> None:
+        """See that the files are what a manifest says.
 
         Raises:
             ManifestError: They are not.
         """
-        for file in files:
+        for file in manifest.files:
             if self._record(file.table, file.window, staged=False) != file:
                 raise ManifestError(f"{file.table}: {file.window.name}{ENDING} is not what was extracted")
+        tombstones = self.folder.read(self._tombstones)
+        if manifest.deleted_sha256 != (None if tombstones is None else sha256(tombstones).hexdigest()):
+            raise ManifestError(f"{self._tombstones} is not what was extracted")
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Bring the windows of a run into the folders, and take out those that they replace.
@@ -236,13 +277,14 @@ class TableFolder:
             self.tell(manifest)
         for file in manifest.files:
             self.folder.move(_name(file.table, file.window, staged=True), _name(file.table, file.window, staged=False))
+        self.folder.move(f"{self.table}/{RUN}/{TOMBSTONES}", self._tombstones)
         own = {file.window for file in manifest.files}
         for window in map(Window.named, manifest.stale):
             for table in self.tables if window not in own else ():
                 self.folder.remove(_name(table, window, staged=False))
         for table in self.tables:
             self.folder.remove(f"{table}/{RUN}")
-        whole = manifest.model_copy(update={"state": "complete", "stale": []})
+        whole = manifest.model_copy(update={"state": "complete", "stale": [], "again": None})
         self.tell(whole)
         return whole
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from prefect_stripe.client import OPERATIONS
 
+DAY: Final = 24 * 60 * 60
+
 
 @dataclass(frozen=True)
 class Child:
@@ -18,12 +20,14 @@ class Child:
         field: The object's field that it is embedded in.
         object: Stripe's name of its elements.
         operation: The list of all of them, by the id of the object.
+        parent: The field of an element that names its object.
     """
 
     table: str
     field: str
     object: str
     operation: str
+    parent: str
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,20 @@ class Table:
         at: The field that holds when an object was created.
         parts: Lists that only together are all, by name, each with its filters.
         child: What is embedded in its objects, if anything.
-        retrieve: The operation that reads one of its objects again, or None.
+        feed: The types of events that tell of each change of one of its objects, if there are such.
+        retrieve: The operation that reads one of its objects again, where there is a feed.
+        settled: Whether its objects stay as they are, but for a status that changes within days.
+        kept_days: For how many days Stripe keeps them, where it is not for ever.
     """
 
     name: str
     at: str = "created"
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
     child: Child | None = None
+    feed: str | None = None
     retrieve: str | None = None
+    settled: bool = False
+    kept_days: int | None = None
 
     @property
     def operation(self) -> str:
@@ -57,28 +67,41 @@ class Table:
         """It and its child table."""
         return (self.name, self.child.table) if self.child else (self.name,)
 
+    def part_of(self, row: Mapping[str, Any]) -> str:
+        """Say in which part an object is listed."""
+        if len(self.parts) == 1:
+            return next(iter(self.parts))
+        return next(part for part, filters in self.parts.items() if filters.items() <= row.items())
+
 
 TABLES: Final[Mapping[str, Table]] = {
     table.name: table
     for table in (
-        Table("balance_transactions", retrieve="retrieve_balance_transaction"),
-        Table("charges", retrieve="retrieve_charge"),
-        Table("customers", retrieve="retrieve_customer"),
-        Table("events"),
-        Table("invoice_items", at="date", retrieve="retrieve_invoice_item"),
+        Table("balance_transactions", settled=True),
+        Table("charges", feed="charge.*", retrieve="retrieve_charge"),
+        Table("customers", feed="customer.*", retrieve="retrieve_customer"),
+        Table("events", settled=True, kept_days=30),
+        # Of changes of these three, Stripe tells of some alone.
+        Table("invoice_items", at="date"),
         Table("invoice_payments"),
+        Table("payment_intents"),
         Table(
             "invoices",
-            child=Child("invoice_lines", "lines", "line_item", "list_invoice_line_items"),
+            child=Child("invoice_lines", "lines", "line_item", "list_invoice_line_items", "invoice"),
+            feed="invoice.*",
             retrieve="retrieve_invoice",
         ),
-        Table("payment_intents", retrieve="retrieve_payment_intent"),
-        Table("payouts", retrieve="retrieve_payout"),
+        Table("payouts", feed="payout.*", retrieve="retrieve_payout"),
         # Stripe lists active ones alone, unless asked for the others.
-        Table("prices", parts={"active": {"active": True}, "inactive": {"active": False}}, retrieve="retrieve_price"),
-        Table("products", retrieve="retrieve_product"),
-        Table("refunds", retrieve="retrieve_refund"),
-        # Without a status, those that are canceled are left out.
+        Table(
+            "prices",
+            parts={"active": {"active": True}, "inactive": {"active": False}},
+            feed="price.*",
+            retrieve="retrieve_price",
+        ),
+        Table("products", feed="product.*", retrieve="retrieve_product"),
+        Table("refunds", feed="refund.*", retrieve="retrieve_refund"),
+        # Without a status, those that are canceled are left out. There is no operation here that reads one again.
         Table("subscriptions", parts={"": {"status": "all"}}),
     )
 }

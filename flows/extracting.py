@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from hashlib import sha256
+from typing import Any
 
 from prefect_stripe.client import StripeClient
+from prefect_stripe.flows.arrow import pa, pc
 from prefect_stripe.flows.collecting import rare_collections
-from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, TableReader, Told
+from prefect_stripe.flows.extract_changes import (
+    FEED_SECONDS,
+    Applied,
+    Files,
+    Told,
+    apply,
+    columns_of,
+    missing_from,
+    stage,
+    told_since,
+    tombstones,
+)
+from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, TableReader
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
-from prefect_stripe.flows.extract_tables import Table
-from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, check_whole, missing
-
-DAY: Final = 24 * 60 * 60
+from prefect_stripe.flows.extract_tables import DAY, Table
+from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, Window, check_whole, missing
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class Extraction:
     in_flight: int = IN_FLIGHT
     most_rows: int = MOST_ROWS
     page_size: int = PAGE
-    told: Told | None = None
+    told: Hears | None = None
 
 
 @dataclass(frozen=True)
@@ -50,21 +63,23 @@ class Extracted:
         manifest: What is in it.
         windows_read: How many windows this run read.
         windows_left: How many were there already.
+        changed: How many objects in them were read again, as the feed told that they had changed.
     """
 
     manifest: Manifest
     windows_read: int
     windows_left: int
+    changed: int = 0
 
 
 def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full: bool = False) -> Extracted:
-    """Read what of a table is not in its folder yet, and see that it is whole.
+    """Bring a table up to date: read what is not in its folder yet, and what has changed, and see that it is whole.
 
     Args:
         client: Whose account is read, and whose limits hold.
         table: What is read.
         asked: From when to when, and where to.
-        full: Whether to read again also what was read by a former run.
+        full: Whether to read everything anew.
 
     Raises:
         GapError: The windows are not the time that was asked for. Nothing came into the folder.
@@ -78,15 +93,76 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
         manifest = folder.commit(manifest)
     if manifest is not None and (manifest.begins, set(manifest.parts)) != (asked.begins, set(table.parts)):
         raise _elsewhen(manifest, asked)
-    if manifest is None or manifest.state == "complete":
-        if manifest is not None:
-            folder.check(manifest.files)
-            if asked.ends <= manifest.ends and not full:
-                return Extracted(manifest, 0, len(manifest.files) // len(table.tables))
-        manifest = _planned(table, asked, manifest, full=full)
+    if manifest is not None and manifest.state == "complete":
+        folder.check(manifest)
+        if asked.ends <= manifest.ends and not full:
+            return Extracted(manifest, 0, len(manifest.files) // len(table.tables))
+    told = _told(client, table, asked, manifest, full=full)
+    if manifest is None or manifest.state == "complete" or manifest.columns != _hash(table):
+        folder.forget()
+        manifest = _planned(table, asked, manifest, anew=full or (told is None and not table.settled))
         folder.tell(manifest)
-    kept = [file for file in manifest.files if file.window.name not in manifest.stale]
-    before = {file.window for file in kept} | {*folder.staged()}
+    return _read(client, table, asked, folder, manifest, told or {})
+
+
+def _told(
+    client: StripeClient, table: Table, asked: Extraction, manifest: Manifest | None, *, full: bool
+) -> Mapping[str, Told] | None:
+    """Read what the feed tells since the former run; None where all is to be read anew."""
+    if manifest is None or manifest.events_from is None or manifest.columns != _hash(table):
+        return None
+    under_way = manifest.state == "reading"
+    if not under_way and (full or asked.ends - manifest.events_from > FEED_SECONDS):
+        return None
+    told = told_since(client, table, manifest.events_from)
+    # Each takes a request; to read a whole page takes one, too.
+    many = len(told) > manifest.rows() / asked.page_size
+    return None if many and not under_way else told
+
+
+def _planned(table: Table, asked: Extraction, former: Manifest | None, *, anew: bool) -> Manifest:
+    """Say what a run that begins is to read: the time, and the windows of the former run that it replaces."""
+    if asked.begins >= asked.ends:
+        raise ManifestError(f"{table.name}: there is no time from {asked.begins} until before {asked.ends}")
+    files = former.files if former is not None else []
+    anew = anew or former is None or former.columns != _hash(table)
+    again = asked.begins
+    if former is not None and not anew:
+        again = former.ends - (asked.look_back if table.settled else 0)
+        if table.kept_days is not None:
+            # What Stripe keeps no more is kept here.
+            again = max(again, min(former.ends, asked.ends - (table.kept_days - 1) * DAY))
+    return Manifest(
+        state="reading",
+        table=table.name,
+        account=asked.account,
+        parts=[*table.parts],
+        begins=asked.begins,
+        ends=asked.ends if former is None else max(asked.ends, former.ends),
+        files=files,
+        stale=sorted({file.window.name for file in files if file.lt > again}),
+        again=again,
+        events_from=None if former is None or anew else former.events_from,
+        columns=_hash(table),
+        deleted=former.deleted if former is not None else 0,
+        deleted_sha256=former.deleted_sha256 if former is not None else None,
+    )
+
+
+def _read(
+    client: StripeClient,
+    table: Table,
+    asked: Extraction,
+    folder: TableFolder,
+    manifest: Manifest,
+    told: Mapping[str, Told],
+) -> Extracted:
+    """Read what is missing and what has changed, and bring it into the folder."""
+    stale = {*manifest.stale}
+    kept = [file for file in manifest.files if file.window.name not in stale]
+    _split(table, folder, manifest)
+    died = [*folder.staged()]
+    before = {file.window for file in kept} | {*died}
     gaps = [gap for part in table.parts for gap in missing(before, part, manifest.begins, manifest.ends)]
     if gaps:
         reader = TableReader(
@@ -100,26 +176,24 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
         )
         with rare_collections():
             reader.read(gaps)
-    whole = folder.commit(_proven(table, folder, manifest, kept))
-    return Extracted(whole, len(whole.files) // len(table.tables) - len(before), len(before))
+    files = Files((file.window for file in kept), died)
+    applied = apply(client, table, folder, told, files, asked.in_flight) if told else Applied(0, [])
+    proven = _proven(table, folder, manifest, kept)
+    whole = folder.commit(proven.model_copy(update=_deleted(table, folder, manifest, applied)))
+    return Extracted(whole, len(whole.files) // len(table.tables) - len(before), len(before), applied.changed)
 
 
-def _planned(table: Table, asked: Extraction, former: Manifest | None, *, full: bool) -> Manifest:
-    """Say what a run that begins is to read: the time, and the windows of the former run that it replaces."""
-    if asked.begins >= asked.ends:
-        raise ManifestError(f"{table.name}: there is no time from {asked.begins} until before {asked.ends}")
-    files = former.files if former is not None else []
-    again = asked.begins if full or former is None else former.ends - asked.look_back
-    return Manifest(
-        state="reading",
-        table=table.name,
-        account=asked.account,
-        parts=[*table.parts],
-        begins=asked.begins,
-        ends=asked.ends if former is None else max(asked.ends, former.ends),
-        files=files,
-        stale=sorted({file.window.name for file in files if file.lt > again}),
-    )
+def _split(table: Table, folder: TableFolder, manifest: Manifest) -> None:
+    """Keep what is old of windows of which only the newer part is read again."""
+    staged = {*folder.staged()}
+    for window in map(Window.named, manifest.stale):
+        if manifest.again is None or not window.gte < manifest.again < window.lt:
+            continue
+        older = Window(window.part, window.gte, manifest.again)
+        if older not in staged:
+            rows = folder.rows(table.name, window, staged=False)
+            at = pa.scalar(manifest.again, pa.timestamp("s", "UTC")).cast(rows.schema.field(table.at).type)
+            stage(folder, older, {table.name: rows.filter(pc.less(rows[table.at], at))})
 
 
 def _proven(table: Table, folder: TableFolder, manifest: Manifest, kept: list[FileRecord]) -> Manifest:
@@ -130,7 +204,37 @@ def _proven(table: Table, folder: TableFolder, manifest: Manifest, kept: list[Fi
     for name in table.tables:
         windows = [file.window for file in files if file.table == name]
         check_whole(windows, table.parts, manifest.begins, manifest.ends)
-    return manifest.model_copy(update={"files": sorted(files, key=lambda file: (file.table, file.window))})
+    return manifest.model_copy(
+        update={
+            "files": sorted(files, key=lambda file: (file.table, file.window)),
+            "events_from": manifest.ends if table.feed else None,
+        }
+    )
+
+
+def _deleted(table: Table, folder: TableFolder, manifest: Manifest, applied: Applied) -> dict[str, Any]:
+    """Write the tombstones of what was in the table and is not any more, where there are any."""
+    if table.settled:
+        return {}
+    own = [file.window for file in manifest.files if file.table == table.name]
+    staged = [folder.rows(table.name, window, staged=True, columns=["id"])["id"] for window in folder.staged()]
+    live = pa.chunked_array([chunk for ids in staged for chunk in ids.chunks], pa.string()).combine_chunks()
+    gone: list[tuple[str, int, int | None]] = [*applied.gone]
+    if {window.name for window in own} <= {*manifest.stale}:
+        columns = ["id", table.at]
+        gone += missing_from(
+            lambda: (folder.rows(table.name, window, staged=False, columns=columns) for window in own), live
+        )
+    before = folder.tombstones()
+    if not gone and before is None:
+        return {}
+    rows = tombstones(before, gone, live)
+    return {"deleted": len(rows), "deleted_sha256": folder.stage_tombstones(rows)}
+
+
+def _hash(table: Table) -> str:
+    told = [f"{name} {columns.schema}" for name, columns in columns_of(table).items()]
+    return sha256("\n".join(told).encode()).hexdigest()
 
 
 def _elsewhen(manifest: Manifest, asked: Extraction) -> ManifestError:

@@ -152,7 +152,8 @@ def test_the_next_run_reads_what_is_new_and_looks_back(stripe_sandbox: Sandbox, 
     second = shop.extract(tmp_path, "balance_transactions", look_back=3600)
     assert second.windows_left > 0
     kept = {file.window.name for file in first.manifest.files} & {file.window.name for file in second.manifest.files}
-    assert len(kept) == second.windows_left
+    # Of one window the older part alone is kept.
+    assert second.windows_left - len(kept) in {0, 1}
     assert {row["id"] for row in landed(tmp_path, "balance_transactions")} == {
         row["id"] for page in shop.client.pages("list_balance_transactions") for row in page
     }
