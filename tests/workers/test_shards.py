@@ -15,6 +15,7 @@ import pytest
 
 from prefect_stripe.sandbox import Sandbox
 from tests.workers.ground import Ground, eventually, prefect_ground
+from tests.workers.processes import process_of
 
 HEADER = "external_id,customer_email,currency,description,quantity,unit_amount,payment_method\n"
 
@@ -93,20 +94,6 @@ def test_a_shard_whose_process_is_killed_is_begun_anew(ground: Ground, sandbox: 
     assert Counter(shard["state_name"] for shard in shards) == {"Crashed": 1, "Completed": 2}
     assert next(shard["id"] for shard in shards if shard["state_name"] == "Crashed") == victim
     assert paid(sandbox) - before == Counter(1300 + n for n in range(41) if n != 3)
-
-
-def process_of(run: str) -> int:
-    """The process that a worker started for a run."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                environment = (folder / "environ").read_bytes().split(b"\0")
-                command = (folder / "cmdline").read_bytes()
-            except OSError:
-                continue  # it has ended, or is another's
-            if f"PREFECT__FLOW_RUN_ID={run}".encode() in environment and b"prefect" in command:
-                return int(folder.name)
-    raise AssertionError(f"no process runs {run}")
 
 
 def test_a_file_that_was_replaced_is_not_worked_on(ground: Ground, sandbox: Sandbox, tmp_path: Path) -> None:
