@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
-import yaml
 
 from prefect_stripe.sandbox import Sandbox
 from tests.workers.ground import HOST, Ground, eventually, prefect_ground
-from tests.workers.processes import process_of
+from tests.workers.processes import process_of, processes_of
 
 SCRIPT: Final = (sys.executable, "-m", "prefect_stripe.deployments.automations")
 
@@ -42,12 +40,12 @@ CustomWebhookNotificationBlock(name="oncall", url=sys.argv[1], json_data=told).s
 """
 
 
-def order(external_id: str, **given: Any) -> dict[str, Any]:
+def order(external_id: str, unit_amount: int = 15000, **given: Any) -> dict[str, Any]:
     usual = {
         "external_id": external_id,
         "customer_email": f"{external_id.lower()}@example.com",
         "currency": "usd",
-        "lines": [{"description": "Consulting, hours", "quantity": 3, "unit_amount": 15000}],
+        "lines": [{"description": "Consulting, hours", "quantity": 3, "unit_amount": unit_amount}],
         "payment_method": "pm_card_visa",
     }
     return usual | given
@@ -87,9 +85,15 @@ def told() -> Iterator[Told]:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    # As Stripe is at its fastest: an order takes a while, in which its worker can be killed.
-    with Sandbox.start(latency=0.2) as running:
+    with Sandbox.start() as running:
         yield running
+
+
+@pytest.fixture
+def http(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+    with httpx.Client(base_url=sandbox.url, headers=headers) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -103,25 +107,140 @@ def account(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def ground(account: dict[str, str], told: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """A server with our flows and automations, and a worker."""
+    """A server with our flows and automations, for which no worker works yet."""
     with prefect_ground(tmp_path_factory.mktemp("team")) as server:
         server.deploy()
         server.run(sys.executable, "-c", SAVE_A_BLOCK, told.url)
         options = ("--notify", "custom-webhook/oncall", "--dead-after", str(DEAD_AFTER), "--collect-after", "1")
-        server.run(*SCRIPT, *options, "--enable", "collect-a-declined-invoice")
-        with server.worker(**account):
-            yield server
-
-
-def runs_named(ground: Ground, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ground.api("/flow_runs/filter", {"flow_runs": {"name": {"any_": [name]}}})
-    return found
+        server.run(*SCRIPT, *options, *(word for name in NAMES for word in ("--enable", name)))
+        yield server
 
 
 def charges(sandbox: Sandbox, status: str) -> int:
     return len(sandbox.ledger.select(f"charge.{status}"))
 
 
+def of_order(sandbox: Sandbox, amount: int) -> dict[str, int]:
+    """How often what matters was done for an order, which is known by its amount."""
+    kinds = ("invoice.finalized", "invoice.paid", "charge.succeeded")
+    return {kind: sum(effect.amount == amount for effect in sandbox.ledger.select(kind)) for kind in kinds}
+
+
+ONCE: Final = {"invoice.finalized": 1, "invoice.paid": 1, "charge.succeeded": 1}
+
+
+@dataclass(frozen=True)
+class Died:
+    """Runs whose worker died.
+
+    Attributes:
+        killed: A run whose process was killed with it.
+        stopped: One whose process only stood still, and its worker with it.
+        still: The worker and the process that stand still.
+        taken: One that the worker had taken and not begun.
+    """
+
+    killed: str
+    stopped: str
+    still: tuple[int, int]
+    taken: str
+
+
+@pytest.fixture(scope="module")
+def died(ground: Ground, account: dict[str, str], sandbox: Sandbox) -> Iterator[Died]:
+    """Two workers die in the midst of an order, or so it seems, and one before an order is begun."""
+    body = {"parameters": {"order": order("TAKEN-1", unit_amount=1300)}, "state": {"type": "PENDING"}}
+    taken = ground.api(f"/deployments/{ground.deployment('invoice-an-order')['id']}/create_flow_run", body)["id"]
+    sandbox.latency = 1.0
+    with ground.worker(**account) as worker:
+        killed = begun(ground, sandbox, "KILLED-1", 1100)
+        for process in (worker.pid, process_of(killed)):
+            os.kill(process, signal.SIGKILL)
+    with ground.worker(**account) as worker:
+        stopped = begun(ground, sandbox, "STOPPED-1", 1200)
+        still = (worker.pid, process_of(stopped))
+        for process in still:
+            os.kill(process, signal.SIGSTOP)
+        assert not sandbox.ledger.select("charge.succeeded"), "they were too fast for this"
+        sandbox.latency = 0.0
+        yield Died(killed, stopped, still, taken)
+
+
+def begun(ground: Ground, sandbox: Sandbox, external_id: str, unit_amount: int) -> str:
+    """Start a run of an order, and wait until it has a draft; and until the server knows that its heart beats."""
+    before = len(sandbox.ledger.select("invoice.created"))
+    run = ground.start_run("invoice-an-order", order=order(external_id, unit_amount))
+    eventually(lambda: len(sandbox.ledger.select("invoice.created")) > before or None, "there is a draft")
+    eventually(lambda: heartbeats(ground, run) or None, "its heart beats")
+    return run
+
+
+def heartbeats(ground: Ground, run: str) -> int:
+    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    return len(ground.api("/events/filter", {"filter": wanted})["events"])
+
+
+@pytest.fixture(scope="module")
+def worker(ground: Ground, account: dict[str, str], died: Died) -> Iterator[None]:
+    """The worker that is there after the other has died."""
+    with ground.worker(**account):
+        yield
+
+
+def completed(ground: Ground, run: str) -> dict[str, Any]:
+    """Wait until a run is completed, whatever it was before."""
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = ground.api(f"/flow_runs/{run}")
+        return found if found["state_type"] == "COMPLETED" else None
+
+    return eventually(look, f"the run {run} is completed")
+
+
+def states_of(ground: Ground, run: str) -> list[str]:
+    return [state["name"] for state in ground.api(f"/flow_run_states/?flow_run_id={run}")]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_whose_process_was_killed_goes_on_as_the_same_run(
+    ground: Ground, died: Died, told: Told, sandbox: Sandbox
+) -> None:
+    run = completed(ground, died.killed)
+    states = states_of(ground, died.killed)
+    assert (states.index("Running"), states.index("Crashed") + 1) == (
+        states.index("Crashed") - 1,
+        states.index("AwaitingRetry"),
+    )
+    assert run["run_count"] == 2
+    assert of_order(sandbox, 3 * 1100) == ONCE
+    (message,) = told.of("KILLED-1")
+    assert message["subject"] == "invoice KILLED-1: Crashed"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_that_was_taken_for_dead_and_lives_on_does_nothing_twice(
+    ground: Ground, died: Died, sandbox: Sandbox
+) -> None:
+    completed(ground, died.stopped)
+    assert of_order(sandbox, 3 * 1200) == ONCE
+    for process in died.still:
+        os.kill(process, signal.SIGCONT)
+    eventually(lambda: died.still[1] not in processes_of(died.stopped) or None, "what stood still ends")
+    assert of_order(sandbox, 3 * 1200) == ONCE
+    assert "Crashed" in states_of(ground, died.stopped)
+    assert completed(ground, died.stopped)["state"]["message"].startswith("STOPPED-1 ")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_that_was_taken_and_never_begun_is_taken_by_another_worker(
+    ground: Ground, died: Died, sandbox: Sandbox
+) -> None:
+    assert completed(ground, died.taken)["run_count"] == 1
+    assert states_of(ground, died.taken)[:2] == ["Pending", "Scheduled"]
+    assert of_order(sandbox, 3 * 1300) == ONCE
+
+
+@pytest.mark.usefixtures("worker")
 def test_who_is_on_call_is_told_of_a_failed_run(ground: Ground, told: Told) -> None:
     run = ground.ended(ground.start_run("invoice-an-order", order=order("TOLD-1", total=1)))
     assert run["state_name"] == "Failed"
@@ -131,22 +250,23 @@ def test_who_is_on_call_is_told_of_a_failed_run(ground: Ground, told: Told) -> N
     assert run["id"] in message["body"]
 
 
-def test_a_declined_invoice_is_collected_so_often_and_no_oftener(ground: Ground, sandbox: Sandbox) -> None:
-    card = "pm_card_chargeCustomerFail"
-    run = ground.ended(ground.start_run("invoice-an-order", order=order("DECL-1", payment_method=card)))
+@pytest.mark.usefixtures("worker")
+def test_a_declined_invoice_is_collected_from_the_customers_other_card(
+    ground: Ground, sandbox: Sandbox, http: httpx.Client
+) -> None:
+    customer = http.post("/v1/customers").json()["id"]
+    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
+    http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": card})
+    given = order("DECL-1", unit_amount=1400, payment_method="pm_card_chargeCustomerFail")
+    del given["customer_email"]
+    run = ground.ended(ground.start_run("invoice-an-order", order=given | {"customer": customer}))
     assert run["state_name"] == "Declined", run["state"]
 
-    def collected() -> list[dict[str, Any]] | None:
-        runs = runs_named(ground, "collect DECL-1")
-        ended = [one for one in runs if one["state_type"] == "COMPLETED"]
-        return ended if len(ended) == 4 else None
-
-    # Of each decline a run: three make an attempt, and the fourth finds that there are to be no more.
-    runs = eventually(collected, "the invoice is collected")
-    assert {one["state_name"] for one in runs} == {"Declined"}
-    assert len({one["parameters"]["declined_charge"] for one in runs}) == 4
-    assert (charges(sandbox, "failed"), charges(sandbox, "succeeded")) == (4, 0)
+    filters = {"flow_runs": {"name": {"any_": ["collect DECL-1"]}, "state": {"type": {"any_": ["COMPLETED"]}}}}
+    (collected,) = eventually(lambda: ground.api("/flow_runs/filter", filters) or None, "the invoice is collected")
+    assert collected["state"]["message"].startswith("DECL-1 done"), collected["state"]
+    assert of_order(sandbox, 3 * 1400) == ONCE
     # The same again, as by an event that is delivered twice.
-    first = min(runs, key=lambda one: str(one["created"]))
-    again = ground.ended(ground.start_run("collect-an-invoice", **first["parameters"]))
-    assert (again["state_name"], charges(sandbox, "failed")) == ("Declined", 4)
+    again = ground.ended(ground.start_run("collect-an-invoice", **collected["parameters"]))
+    assert again["state"]["message"].startswith("DECL-1 found done"), again["state"]
+    assert of_order(sandbox, 3 * 1400) == ONCE
