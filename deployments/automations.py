@@ -19,7 +19,7 @@ from prefect_stripe.deployments.serve import reference_to
 AUTOMATIONS_FILE: Final = Path(__file__).with_name("automations.yaml")
 """Where the automations are declared."""
 
-COLLECT: Final = "collect-a-declined-invoice"
+AGAIN: Final = "set-a-crashed-run-going"
 DEAD: Final = ("crash-a-dead-run", "hand-on-a-run-that-never-began")
 
 NO_BLOCK: Final = (
@@ -41,12 +41,14 @@ class Wishes:
         credentials: Name of the saved `StripeCredentials` block that invoices are collected with; empty means the
             worker's environment.
         dead_after: Seconds without a heartbeat, or without having begun; None means as the file has it.
+        again_after: Seconds from a crash to its being set going again; None means as the file has it.
         collect_after: Seconds from a decline to the next attempt; None means as the file has it.
     """
 
     notify: str = ""
     credentials: str = ""
     dead_after: float | None = None
+    again_after: float | None = None
     collect_after: float | None = None
 
 
@@ -66,8 +68,9 @@ def planned(
     left_out: dict[str, str] = {}
     for declared in content["automations"]:
         name, actions = declared["name"], declared["actions"]
-        if name in DEAD and wishes.dead_after is not None:
-            declared["trigger"]["within"] = wishes.dead_after
+        seconds = wishes.dead_after if name in DEAD else wishes.again_after if name == AGAIN else None
+        if seconds is not None:
+            declared["trigger"]["within"] = seconds
         for action in actions:
             _resolve(client, action, wishes)
         if any("block" in action for action in actions):
@@ -162,7 +165,7 @@ def _content(automation: AutomationCore) -> Mapping[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make them, and say what became of each; 1 if something is not there that they need."""
     options = _options(arguments)
-    wishes = Wishes(options.notify, options.credentials, options.dead_after, options.collect_after)
+    wishes = Wishes(options.notify, options.credentials, options.dead_after, options.again_after, options.collect_after)
     try:
         with get_client(sync_client=True) as client:
             automations, left_out = planned(client, wishes, options.file)
@@ -191,6 +194,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--credentials", default="", metavar="NAME", help="the account to collect with, a saved block")
     parser.add_argument("--enable", action="append", default=[], metavar="AUTOMATION", help="turn one on")
     parser.add_argument("--dead-after", type=float, metavar="SECONDS", help="without a sign of life")
+    parser.add_argument("--again-after", type=float, metavar="SECONDS", help="from a crash to its being set going")
     parser.add_argument("--collect-after", type=float, metavar="SECONDS", help="from a decline to the next attempt")
     parser.add_argument("--print", action="store_true", help="make nothing: print them for `prefect automation create`")
     return parser.parse_args(arguments)

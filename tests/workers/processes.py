@@ -29,3 +29,18 @@ def processes_of(run: str) -> list[int]:
             if f"PREFECT__FLOW_RUN_ID={run}".encode() in environment and b"prefect" in command:
                 found.append(int(folder.name))
     return found
+
+
+def family_of(process: int) -> list[int]:
+    """A process and all that it started, and what those started."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # Behind the name of the command, which is in brackets and may be anything: the state, and the parent.
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has ended
+    family = [process]
+    for one in family:
+        family += [child for child, parent in parents.items() if parent == one]
+    return family
