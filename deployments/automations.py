@@ -79,7 +79,7 @@ def planned(
         try:
             automations.append(AutomationCore.model_validate(declared))
         except ValueError as error:
-            raise AutomationError(f"{file.name} declares what is no automation: {name}: {error}") from error
+            raise AutomationError(f"{name} in {file.name} is not an automation as Prefect has them: {error}") from error
     return automations, left_out
 
 
@@ -91,7 +91,7 @@ def _resolve(client: SyncPrefectClient, action: dict[str, Any], wishes: Wishes) 
     if "deployment" in action:
         action["deployment_id"] = _deployment(client, action.pop("deployment"))
         if wishes.credentials:
-            action["parameters"]["credentials"] = reference_to(wishes.credentials)
+            action["parameters"]["credentials"] = _account(wishes.credentials)
         if wishes.collect_after is not None:
             action["schedule_after"] = wishes.collect_after
 
@@ -104,6 +104,15 @@ def _block(client: SyncPrefectClient, named: str) -> str:
         raise AutomationError(
             f"there is no block {named!r} on the Prefect server: name one that is saved, by its type and its name, as "
             "`prefect block ls` shows them (slack-webhook/oncall)"
+        ) from None
+
+
+def _account(name: str) -> dict[str, Any]:
+    try:
+        return reference_to(name)
+    except ValueError:
+        raise AutomationError(
+            f"there is no saved account {name!r}: save a `Stripe Credentials` block of that name in the Prefect UI"
         ) from None
 
 

@@ -24,8 +24,8 @@ def collect(world: World, before: Callable[[int, Step], None] = lambda number, s
         before(next(taken), step)
         return perform(client, step.call)
 
-    usual = {"invoice": given.get("invoice") or world.invoice()["id"], "external_id": "ORD-1", "account": ACCOUNT}
-    outcome: InvoiceOutcome = drive(collecting_process(**usual | given), do)
+    usual: dict[str, Any] = {"invoice": given.get("invoice") or world.invoice()["id"], "external_id": "ORD-1"}
+    outcome: InvoiceOutcome = drive(collecting_process(**usual | given, account=ACCOUNT), do)
     return outcome
 
 
@@ -147,11 +147,12 @@ def test_only_an_invoice_of_that_order_is_charged(world: World) -> None:
     new_default_card(world)
     own, customer = world.invoice()["id"], world.invoice()["customer"]
     other = world.post("invoices", customer=customer, currency="usd")["id"]
-    for given, why in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"invoice": own, "external_id": "ORD-2"}, "the invoice of the order ORD-1, and not of ORD-2"),
         ({"invoice": other}, "not an invoice that was made here"),
         ({"invoice": "in_unknown"}, "No such invoice"),
-    ):
+    ]
+    for given, why in cases:
         outcome = collect(world, **given)
         assert (outcome.ending, world.money.get("charged")) == ("rejected", None)
         assert why in outcome.reason

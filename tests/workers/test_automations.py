@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+import yaml
 
 from prefect_stripe.sandbox import Sandbox
 from tests.workers.ground import HOST, Ground, eventually, prefect_ground
@@ -124,6 +127,69 @@ def charges(sandbox: Sandbox, status: str) -> int:
     return len(sandbox.ledger.select(f"charge.{status}"))
 
 
+def made(ground: Ground, *options: str) -> tuple[int, str, dict[str, str]]:
+    """Run the script, and give its exit code, what it complained of, and what it said of each automation."""
+    environment = dict(ground.environment)
+    ended = subprocess.run(
+        [*SCRIPT, *options], env=environment, cwd=ground.home, capture_output=True, text=True, check=False
+    )
+    return ended.returncode, ended.stderr, dict(line.split(": ", 1) for line in ended.stdout.splitlines())
+
+
+def there(ground: Ground) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ground.api("/automations/filter", {"limit": 200})
+    return found
+
+
+def test_made_again_they_are_there_once_and_as_on_or_off_as_somebody_left_them(ground: Ground) -> None:
+    assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
+    assert made(ground, *OPTIONS) == (0, "", dict.fromkeys(NAMES, "unchanged, on"))
+    ground.prefect("automation", "pause", "set-a-crashed-run-going")
+    code, said, became = made(ground, *OPTIONS, "--again-after", "11")
+    assert (code, said, became["set-a-crashed-run-going"]) == (0, "", "updated, off")
+    assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
+    again = ("--enable", "set-a-crashed-run-going", *OPTIONS)
+    assert made(ground, *again)[2]["set-a-crashed-run-going"] == "updated, on"
+
+
+def test_without_a_block_nobody_is_told_and_it_says_what_to_do(ground: Ground) -> None:
+    code, said, became = made(ground, *OPTIONS[2:])
+    assert (code, sorted(became)) == (0, sorted(NAMES[1:]))
+    assert said.startswith("tell-of-a-failed-run: left out, it has nobody to tell. Save a notification block")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--notify", "slack-webhook/nobody"), "there is no block 'slack-webhook/nobody' on the Prefect server"),
+        (("--credentials", "nobody"), "there is no saved account 'nobody'"),
+        (("--enable", "nothing"), "there is no automation 'nothing' to turn on"),
+        (("--dead-after", "5"), "crash-a-dead-run"),
+    ],
+)
+def test_what_is_not_there_is_said_before_anything_is_made(ground: Ground, options: tuple[str, ...], why: str) -> None:
+    before = there(ground)
+    code, said, became = made(ground, *options)
+    assert (code, became, there(ground)) == (1, {}, before)
+    assert said.startswith("Nothing was made: ")
+    assert why in said
+
+
+def test_prefects_own_command_takes_what_is_printed(ground: Ground, tmp_path: Path) -> None:
+    printed = yaml.safe_load(ground.run(*SCRIPT, *OPTIONS, "--print"))
+    for one in printed["automations"]:
+        one |= {"name": f"printed: {one['name']}", "enabled": False}
+    file = tmp_path / "printed.yaml"
+    file.write_text(yaml.safe_dump(printed))
+    ground.prefect("automation", "create", "--from-file", str(file))
+    by_name = {one["name"]: one for one in there(ground)}
+    for name in NAMES:
+        for part in ("actions", "description"):
+            assert by_name[f"printed: {name}"][part] == by_name[name][part]
+        ground.prefect("automation", "delete", f"printed: {name}")
+    assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
+
+
 def of_order(sandbox: Sandbox, amount: int) -> dict[str, int]:
     """How often what matters was done for an order, which is known by its amount."""
     kinds = ("invoice.finalized", "invoice.paid", "charge.succeeded")
@@ -156,11 +222,11 @@ def died(ground: Ground, account: dict[str, str], sandbox: Sandbox) -> Iterator[
     body = {"parameters": {"order": order("TAKEN-1", unit_amount=1300)}, "state": {"type": "PENDING"}}
     taken = ground.api(f"/deployments/{ground.deployment('invoice-an-order')['id']}/create_flow_run", body)["id"]
     sandbox.latency = 0.5
-    with ground.worker(**account) as worker:
+    with ground.worker(cwd=None, **account) as worker:
         killed = begun(ground, sandbox, "KILLED-1", 1100)
         for process in (worker.pid, process_of(killed)):
             os.kill(process, signal.SIGKILL)
-    with ground.worker(**account) as worker:
+    with ground.worker(cwd=None, **account) as worker:
         stopped = begun(ground, sandbox, "STOPPED-1", 1200)
         still = (worker.pid, process_of(stopped))
         for process in still:
@@ -187,7 +253,7 @@ def heartbeats(ground: Ground, run: str) -> int:
 @pytest.fixture(scope="module")
 def worker(ground: Ground, account: dict[str, str], died: Died) -> Iterator[None]:
     """The worker that is there after the other has died."""
-    with ground.worker(**account):
+    with ground.worker(cwd=None, **account):
         yield
 
 
