@@ -168,7 +168,8 @@ def ensure_automations(
 
 
 def _content(automation: AutomationCore) -> Mapping[str, Any]:
-    return AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json")
+    # Not as JSON, which has the same events in another order each time.
+    return AutomationCore.model_validate(automation.model_dump()).model_dump()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

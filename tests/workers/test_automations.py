@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any, Final
 import httpx
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from prefect_stripe.deployments.automations import main
 from prefect_stripe.sandbox import Sandbox
 from tests.workers.ground import HOST, Ground, eventually, prefect_ground
 from tests.workers.processes import process_of, processes_of
@@ -39,6 +40,9 @@ OPTIONS: Final = (
     *("--notify", "custom-webhook/oncall"),
     *("--dead-after", str(DEAD_AFTER), "--again-after", "10", "--collect-after", "1"),
 )
+
+Made = Callable[..., tuple[int, str, dict[str, str]]]
+"""Gives its exit code, what it complained of, and what it said of each automation."""
 
 SAVE_A_BLOCK: Final = """
 import sys
@@ -127,13 +131,17 @@ def charges(sandbox: Sandbox, status: str) -> int:
     return len(sandbox.ledger.select(f"charge.{status}"))
 
 
-def made(ground: Ground, *options: str) -> tuple[int, str, dict[str, str]]:
-    """Run the script, and give its exit code, what it complained of, and what it said of each automation."""
-    environment = dict(ground.environment)
-    ended = subprocess.run(
-        [*SCRIPT, *options], env=environment, cwd=ground.home, capture_output=True, text=True, check=False
-    )
-    return ended.returncode, ended.stderr, dict(line.split(": ", 1) for line in ended.stdout.splitlines())
+@pytest.fixture
+def made(ground: Ground, capsys: pytest.CaptureFixture[str]) -> Made:
+    """The script, run once more in this process."""
+
+    def run(*options: str) -> tuple[int, str, dict[str, str]]:
+        with temporary_settings({PREFECT_API_URL: f"{ground.url}/api"}):
+            code = main(options)
+        out, err = capsys.readouterr()
+        return code, err, dict(line.split(": ", 1) for line in out.splitlines())
+
+    return run
 
 
 def there(ground: Ground) -> list[dict[str, Any]]:
@@ -141,19 +149,19 @@ def there(ground: Ground) -> list[dict[str, Any]]:
     return found
 
 
-def test_made_again_they_are_there_once_and_as_on_or_off_as_somebody_left_them(ground: Ground) -> None:
+def test_made_again_they_are_there_once_and_as_on_or_off_as_somebody_left_them(ground: Ground, made: Made) -> None:
     assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
-    assert made(ground, *OPTIONS) == (0, "", dict.fromkeys(NAMES, "unchanged, on"))
+    assert made(*OPTIONS) == (0, "", dict.fromkeys(NAMES, "unchanged, on"))
     ground.prefect("automation", "pause", "set-a-crashed-run-going")
-    code, said, became = made(ground, *OPTIONS, "--again-after", "11")
+    code, said, became = made(*OPTIONS, "--again-after", "11")
     assert (code, said, became["set-a-crashed-run-going"]) == (0, "", "updated, off")
     assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
     again = ("--enable", "set-a-crashed-run-going", *OPTIONS)
-    assert made(ground, *again)[2]["set-a-crashed-run-going"] == "updated, on"
+    assert made(*again)[2]["set-a-crashed-run-going"] == "updated, on"
 
 
-def test_without_a_block_nobody_is_told_and_it_says_what_to_do(ground: Ground) -> None:
-    code, said, became = made(ground, *OPTIONS[2:])
+def test_without_a_block_nobody_is_told_and_it_says_what_to_do(made: Made) -> None:
+    code, said, became = made(*OPTIONS[2:])
     assert (code, sorted(became)) == (0, sorted(NAMES[1:]))
     assert said.startswith("tell-of-a-failed-run: left out, it has nobody to tell. Save a notification block")
 
@@ -167,9 +175,11 @@ def test_without_a_block_nobody_is_told_and_it_says_what_to_do(ground: Ground) -
         (("--dead-after", "5"), "crash-a-dead-run"),
     ],
 )
-def test_what_is_not_there_is_said_before_anything_is_made(ground: Ground, options: tuple[str, ...], why: str) -> None:
+def test_what_is_not_there_is_said_before_anything_is_made(
+    ground: Ground, made: Made, options: tuple[str, ...], why: str
+) -> None:
     before = there(ground)
-    code, said, became = made(ground, *options)
+    code, said, became = made(*options)
     assert (code, became, there(ground)) == (1, {}, before)
     assert said.startswith("Nothing was made: ")
     assert why in said
@@ -186,8 +196,6 @@ def test_prefects_own_command_takes_what_is_printed(ground: Ground, tmp_path: Pa
     for name in NAMES:
         for part in ("actions", "description"):
             assert by_name[f"printed: {name}"][part] == by_name[name][part]
-        ground.prefect("automation", "delete", f"printed: {name}")
-    assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
 
 
 def of_order(sandbox: Sandbox, amount: int) -> dict[str, int]:
@@ -252,7 +260,7 @@ def heartbeats(ground: Ground, run: str) -> int:
 
 @pytest.fixture(scope="module")
 def worker(ground: Ground, account: dict[str, str], died: Died) -> Iterator[None]:
-    """The worker that is there after the other has died."""
+    """The worker that is there after the others have died. What else there is to try is tried while they are missed."""
     with ground.worker(cwd=None, **account):
         yield
 
@@ -269,6 +277,38 @@ def completed(ground: Ground, run: str) -> dict[str, Any]:
 
 def states_of(ground: Ground, run: str) -> list[str]:
     return [state["name"] for state in ground.api(f"/flow_run_states/?flow_run_id={run}")]
+
+
+@pytest.mark.usefixtures("worker")
+def test_who_is_on_call_is_told_of_a_failed_run(ground: Ground, told: Told) -> None:
+    run = ground.ended(ground.start_run("invoice-an-order", order=order("TOLD-1", total=1)))
+    assert run["state_name"] == "Failed"
+    (message,) = eventually(lambda: told.of("TOLD-1") or None, "the webhook is told")
+    assert message["subject"] == "invoice TOLD-1: Failed"
+    assert run["state"]["message"] in message["body"]
+    assert run["id"] in message["body"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_declined_invoice_is_collected_from_the_customers_other_card(
+    ground: Ground, sandbox: Sandbox, http: httpx.Client
+) -> None:
+    customer = http.post("/v1/customers").json()["id"]
+    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
+    http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": card})
+    given = order("DECL-1", unit_amount=1400, payment_method="pm_card_chargeCustomerFail")
+    del given["customer_email"]
+    run = ground.ended(ground.start_run("invoice-an-order", order=given | {"customer": customer}))
+    assert run["state_name"] == "Declined", run["state"]
+
+    filters = {"flow_runs": {"name": {"any_": ["collect DECL-1"]}, "state": {"type": {"any_": ["COMPLETED"]}}}}
+    (collected,) = eventually(lambda: ground.api("/flow_runs/filter", filters) or None, "the invoice is collected")
+    assert collected["state"]["message"].startswith("DECL-1 done"), collected["state"]
+    assert of_order(sandbox, 3 * 1400) == ONCE
+    # The same again, as by an event that is delivered twice.
+    again = ground.ended(ground.start_run("collect-an-invoice", **collected["parameters"]))
+    assert again["state"]["message"].startswith("DECL-1 found done"), again["state"]
+    assert of_order(sandbox, 3 * 1400) == ONCE
 
 
 @pytest.mark.usefixtures("worker")
@@ -308,35 +348,3 @@ def test_a_run_that_was_taken_and_never_begun_is_taken_by_another_worker(
     assert completed(ground, died.taken)["run_count"] >= 1
     assert states_of(ground, died.taken)[:2] == ["Pending", "Scheduled"]
     assert of_order(sandbox, 3 * 1300) == ONCE
-
-
-@pytest.mark.usefixtures("worker")
-def test_who_is_on_call_is_told_of_a_failed_run(ground: Ground, told: Told) -> None:
-    run = ground.ended(ground.start_run("invoice-an-order", order=order("TOLD-1", total=1)))
-    assert run["state_name"] == "Failed"
-    (message,) = eventually(lambda: told.of("TOLD-1") or None, "the webhook is told")
-    assert message["subject"] == "invoice TOLD-1: Failed"
-    assert run["state"]["message"] in message["body"]
-    assert run["id"] in message["body"]
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_declined_invoice_is_collected_from_the_customers_other_card(
-    ground: Ground, sandbox: Sandbox, http: httpx.Client
-) -> None:
-    customer = http.post("/v1/customers").json()["id"]
-    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
-    http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": card})
-    given = order("DECL-1", unit_amount=1400, payment_method="pm_card_chargeCustomerFail")
-    del given["customer_email"]
-    run = ground.ended(ground.start_run("invoice-an-order", order=given | {"customer": customer}))
-    assert run["state_name"] == "Declined", run["state"]
-
-    filters = {"flow_runs": {"name": {"any_": ["collect DECL-1"]}, "state": {"type": {"any_": ["COMPLETED"]}}}}
-    (collected,) = eventually(lambda: ground.api("/flow_runs/filter", filters) or None, "the invoice is collected")
-    assert collected["state"]["message"].startswith("DECL-1 done"), collected["state"]
-    assert of_order(sandbox, 3 * 1400) == ONCE
-    # The same again, as by an event that is delivered twice.
-    again = ground.ended(ground.start_run("collect-an-invoice", **collected["parameters"]))
-    assert again["state"]["message"].startswith("DECL-1 found done"), again["state"]
-    assert of_order(sandbox, 3 * 1400) == ONCE
