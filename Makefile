@@ -53,7 +53,7 @@ test-workers: $(INSTALLED) ## Run the tests in which workers take runs from a Pr
 	$(WITHOUT_SETTINGS) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/workers
 
 .PHONY: test-scale
-test-scale: $(INSTALLED) ## Three workers share a file and Stripe's limit, on SQLite, and on Postgres and Redis (SCALE_ARGS="--orders 150")
+test-scale: $(INSTALLED) ## Three workers share a file and Stripe's limit, and one is killed, on SQLite, and on Postgres and Redis (SCALE_ARGS="--orders 150")
 	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq postgresql redis-server; } || \
 	{ echo "It needs Postgres and Redis: install them, on Debian with: apt-get install postgresql redis-server"; exit 1; }

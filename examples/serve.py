@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             address = stack.enter_context(prefect_at(home, options.port))
             _save_block()
             serving = stack.enter_context(_serving(home / "flows.log"))
+            _automate()
             print(f"\nOpen {address}/deployments, choose one, and Run it. It uses {account}.")
             print("Ctrl-C ends it all.", flush=True)
             serving.wait()
@@ -95,6 +96,17 @@ def _save_block() -> None:
     credentials = StripeCredentials.from_environment()
     credentials.save(BLOCK, overwrite=True)
     ensure_rate_limit(credentials)
+
+
+def _automate() -> None:
+    """Have the server do what it can by itself; it tells nobody, since it knows nobody."""
+    from prefect.client.orchestration import get_client
+
+    from prefect_stripe.deployments.automations import Wishes, ensure_automations, planned
+
+    with get_client(sync_client=True) as client:
+        automations, _ = planned(client, Wishes(credentials=BLOCK))
+        ensure_automations(client, automations)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from prefect_stripe.flows.approvals import ApprovalLimit
 from prefect_stripe.flows.batch import BatchReport
 from prefect_stripe.flows.close_month import close_month
+from prefect_stripe.flows.collect_invoice import collect_invoice
 from prefect_stripe.flows.extract import extract
 from prefect_stripe.flows.extract_columns import in_major_units
 from prefect_stripe.flows.invoice_batch import BatchError, invoice_batch
@@ -35,6 +36,7 @@ __all__ = [
     "PaymentOutcome",
     "ShardError",
     "close_month",
+    "collect_invoice",
     "extract",
     "in_major_units",
     "invoice_batch",

@@ -5,7 +5,7 @@ Stripe pages: "How invoicing works", "Status transitions and finalization".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,9 +14,7 @@ from prefect_stripe.client.search import search_query
 from prefect_stripe.flows.approvals import ApprovalLimit, Recorded
 from prefect_stripe.flows.business import (
     DAYS_OF_KEYS,
-    Business,
     KeyTaken,
-    Look,
     Rejected,
     Steps,
     StripeObject,
@@ -25,6 +23,7 @@ from prefect_stripe.flows.business import (
 )
 from prefect_stripe.flows.customers import Customers
 from prefect_stripe.flows.invoice_approval import Approving
+from prefect_stripe.flows.invoice_at_hand import ORDER, InvoiceAtHand
 from prefect_stripe.flows.invoice_lines import Lines
 from prefect_stripe.flows.invoice_settlement import DECLINED, Settling
 from prefect_stripe.flows.orders import InvoiceOrder
@@ -33,7 +32,6 @@ from prefect_stripe.flows.process import Note, Process
 from prefect_stripe.flows.versions import versions
 from prefect_stripe.money import format_amount
 
-ORDER: Final = "prefect_stripe_order"
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
 SENT: Final = "prefect_stripe_sent"
 
@@ -71,7 +69,7 @@ def invoice_process(
     return work.outcome(ending, reason)
 
 
-class InvoiceWork:
+class InvoiceWork(InvoiceAtHand):
     """One order on its way: what is known of its invoice, and the steps that bring it on.
 
     Attributes:
@@ -83,13 +81,11 @@ class InvoiceWork:
     def __init__(
         self, order: InvoiceOrder, account: str, look_back_days: int, limits: Sequence[ApprovalLimit] = ()
     ) -> None:
+        super().__init__(order.external_id, account, order.customer)
         self.ordered = self.order = order
         self.changed: Recorded | None = None
         self.limits = limits
         self.look_back_days = look_back_days
-        self.business = Business(order.external_id, account)
-        self.customer: str | None = order.customer
-        self.invoice: StripeObject = {}
 
     def run(self) -> Process[tuple[Ending, str | None]]:
         """Do what is missing; return how it ended and why."""
@@ -100,7 +96,7 @@ class InvoiceWork:
             voided = yield from self._look_further(voided)
         if not self.invoice and self._has_ended(voided):
             self.invoice = voided[0]
-            return (yield from Settling(self).settle())
+            return (yield from Settling(self, self.order).settle())
         if not self.invoice:
             yield from self._create(voided)
         # Not held by this object, which it holds: the two would stay, with all that they read, until a collection.
@@ -119,37 +115,15 @@ class InvoiceWork:
         yield from lines.compare()
         yield from approving.decide()
         yield from self._send()
-        return (yield from Settling(self).settle())
+        return (yield from Settling(self, self.order).settle())
 
     def outcome(self, ending: Ending, reason: str | None) -> InvoiceOutcome:
         """Say how the order ended, with the invoice as it was seen last."""
-        seen = self.invoice
-        if ending == "done" and not self.business.wrote:
-            ending = "found_done"
         if self.changed and ending in {"done", "found_done"}:
             reason = f"{self.changed}" + (f"; {reason}" if reason else "")
-        return InvoiceOutcome(
-            external_id=self.order.external_id,
-            ending=ending,
-            reason=reason,
-            status=seen.get("status"),
-            invoice=seen.get("id"),
-            number=seen.get("number"),
-            customer=self.customer,
-            currency=seen.get("currency"),
-            total=seen.get("total"),
-            amount_paid=seen.get("amount_paid"),
-            amount_remaining=seen.get("amount_remaining"),
-        )
+        return super().outcome(ending, reason)
 
     # Looking
-
-    def reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
-        """Read the invoice as it is now."""
-        self.invoice = yield from self.business.read(
-            self.label("read", self.invoice["id"]), "retrieve_invoice", self.invoice["id"]
-        )
-        return self.invoice
 
     def _find(self) -> Process[list[StripeObject]]:
         """Find the order's invoice among its customer's; return the voided ones."""
@@ -381,15 +355,6 @@ class InvoiceWork:
             and not invoice["auto_advance"]
         )
 
-    def holds(self, goal: Callable[[StripeObject], bool]) -> Look:
-        """Make a look that reads the invoice again and returns it where the goal holds."""
-
-        def look(_: StripeObject | None) -> Process[StripeObject | None]:
-            seen = yield from self.reread()
-            return seen if goal(seen) else None
-
-        return look
-
     # Once finalized
 
     def _refuse_changed_contents(self) -> None:
@@ -427,7 +392,3 @@ class InvoiceWork:
         seen = yield from self.reread()
         # A stored answer to the same key is the proof that it was sent; without one there is none.
         return seen if answered is not None or SENT in seen["metadata"] else None
-
-    def label(self, verb: str, object_id: str | None = None) -> str:
-        what = self.invoice["id"] if object_id is None else object_id
-        return " ".join(part for part in (verb, what, "for", self.order.external_id) if part)

@@ -6,7 +6,7 @@ Stripe pages: "Pay an invoice", "Void an invoice", "Mark an invoice as uncollect
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from prefect_stripe.client import OPERATIONS, CardError
 from prefect_stripe.flows.attaching import attached
@@ -16,7 +16,8 @@ from prefect_stripe.flows.process import Note, Process
 from prefect_stripe.money import format_amount
 
 if TYPE_CHECKING:
-    from prefect_stripe.flows.invoice_process import InvoiceWork
+    from prefect_stripe.flows.invoice_at_hand import InvoiceAtHand
+    from prefect_stripe.flows.orders import OnDecline, Settlement
 
 End = tuple[Ending, str | None]
 
@@ -25,12 +26,25 @@ DECLINED: Final = "prefect_stripe_declined"
 ACTION_CODES: Final = frozenset({"invoice_payment_intent_requires_action", "payment_intent_requires_action"})
 
 
+class Terms(Protocol):
+    """What an order says of how its invoice is settled."""
+
+    @property
+    def settlement(self) -> Settlement: ...
+    @property
+    def payment_method(self) -> str | None: ...
+    @property
+    def on_decline(self) -> OnDecline: ...
+    @property
+    def max_payment_attempts(self) -> int: ...
+
+
 class Settling:
     """Brings a finalized invoice to the end that its order wants, or says why it cannot."""
 
-    def __init__(self, work: InvoiceWork) -> None:
+    def __init__(self, work: InvoiceAtHand, order: Terms) -> None:
         self.work = work
-        self.order = work.order
+        self.order = order
         self.business = work.business
         self._attached: str | None = None
 
@@ -45,7 +59,7 @@ class Settling:
             return (yield from self._pay())
         if wanted == "wait":
             return "done", None
-        under_way, _ = yield from self._attempts()
+        under_way, _ = yield from self.attempts()
         if under_way is not None and under_way[0] == "processing":
             return under_way
         yield from self._act(wanted)
@@ -103,7 +117,7 @@ class Settling:
         """Charge while attempts are left; a charge that failed at Stripe is an attempt, whoever made it."""
         made, taken, final, reason = 0, False, False, None
         while True:
-            under_way, failed = yield from self._attempts()
+            under_way, failed = yield from self.attempts()
             if under_way is not None:
                 return under_way
             if taken and len(failed) <= made:
@@ -141,7 +155,7 @@ class Settling:
             invoice = yield from self.work.reread()
             if invoice["status"] != "open":
                 return invoice
-            under_way, failed = yield from self._attempts()
+            under_way, failed = yield from self.attempts()
             return invoice if under_way is not None or len(failed) >= attempt else None
 
         self.work.invoice = yield from self.business.write(
@@ -153,7 +167,7 @@ class Settling:
             params=params,
         )
 
-    def _attempts(self) -> Process[tuple[End | None, list[StripeObject]]]:
+    def attempts(self) -> Process[tuple[End | None, list[StripeObject]]]:
         """Read what was tried before: whether a payment is under way, and the charges that failed, newest first."""
         page = yield from self.business.read(
             self.work.label("read the payments of"),

@@ -2,8 +2,8 @@
 
 # No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
+import time
 from collections.abc import Iterator, Sequence
-from itertools import count
 from typing import Annotated, Any, Final, cast
 
 from prefect import flow, task
@@ -14,7 +14,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import AwaitingRetry, Completed, Failed
 from prefect.types._datetime import now
 from pydantic import ValidationError
 
@@ -35,9 +35,12 @@ from prefect_stripe.flows.places import local_copy, name_of
 DEPLOYMENT: Final = "invoice-shard/invoice-a-shard"
 MOST_SHARDS: Final = 64
 MOST_CRASHES: Final = 3
-"""How often a shard is begun anew whose worker died."""
+"""How often a shard is set going again whose worker died."""
 
 _LOOKING_SECONDS: Final = 2.0
+
+_SETTLING_SECONDS: Final = 15.0
+"""A worker says once more, seconds after the process did, that it crashed: by then it must not be going again."""
 
 
 class ShardError(Exception):
@@ -136,8 +139,8 @@ def invoice_shards(
 ) -> Iterator[list[InvoiceOutcome]]:
     """Have workers invoice the orders of a file, a run a shard, and yield the outcomes of each shard once it has ended.
 
-    A run that is taken up again finds the runs that it started. A shard whose run crashed is begun anew; where that run
-    was alive after all, business keys keep them from doing anything twice.
+    A run that is taken up again finds the runs that it started. A shard's run that crashed is set going again, and
+    passes over the chunks that it ended; where it was alive after all, business keys keep it from doing anything twice.
 
     Args:
         orders: The sound orders of the file, in its order.
@@ -202,18 +205,29 @@ def run_shard(parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], str | N
     Returns:
         The outcomes; or none, and why they are not known.
     """
-    began, crashes = now("UTC"), 0
-    # A run that is taken up again passes over those that it saw fail, and finds the one that goes on.
-    for number in count(1):
+    began, crashes, number = now("UTC"), 0, 1
+    while True:
         key = f"{flow_run.root_flow_run_id}-{parameters['contents']}-{number}"
         run: Any = run_deployment(
             DEPLOYMENT, parameters=parameters, idempotency_key=key, poll_interval=_LOOKING_SECONDS
         )
-        earlier = run.end_time is not None and run.end_time < began
-        crashes += run.state.is_crashed() and not earlier
-        if run.state.is_completed() or not (earlier or run.state.is_crashed()) or crashes > MOST_CRASHES:
+        # This run may have been taken up again: it passes over those that it saw fail, and finds the one that goes on.
+        if not run.state.is_completed() and run.end_time is not None and run.end_time < began:
+            number += 1
+        elif run.state.is_crashed() and crashes < MOST_CRASHES:
+            crashes += 1
+            _set_going(run)
+        else:
             return _outcomes(run)
-    raise AssertionError("there is always another number")
+
+
+def _set_going(run: FlowRun) -> None:
+    """Have workers take up a run that crashed, unless somebody else has them do so, as an automation may."""
+    time.sleep(_SETTLING_SECONDS)
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(run.id).state
+        if state is not None and state.is_crashed():
+            client.set_flow_run_state(run.id, AwaitingRetry(message="It crashed, and is set going again."))
 
 
 def _outcomes(run: FlowRun) -> tuple[list[dict[str, Any]], str | None]:

@@ -105,8 +105,8 @@ class Story:
         )
         if isinstance(error, CardError) and step.operation in STATE_EVENTS:
             subject = {"id": step.call.ids[0], "object": OPERATIONS[step.operation].object}
-            facts = {"code": error.code, "decline_code": error.decline_code}
-            self._emit(step, subject, "payment_failed", facts)
+            facts = {"code": error.code, "decline_code": error.decline_code, "charge": error.error.get("charge")}
+            self._emit(step, subject, "payment_failed", {name: fact for name, fact in facts.items() if fact})
 
     def publish(self, outcome: Outcome) -> None:
         """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice; tag the run by it."""
@@ -158,6 +158,8 @@ class Story:
         if name is None:
             return
         event = f"stripe.{about['object']}.{name}"
+        more = more or {}
+        related = {"order": self.external_id, "customer": about.get("customer"), "charge": more.get("charge")}
         emit_event(
             event,
             resource={
@@ -168,11 +170,11 @@ class Story:
             payload={
                 "external_id": self.external_id,
                 **{fact: about[fact] for fact in _TOLD_IN_EVENTS if about.get(fact) is not None},
-                **(more or {}),
+                **more,
             },
             related=[
                 {"prefect.resource.id": f"stripe.{role}.{which}", "prefect.resource.role": role}
-                for role, which in (("order", self.external_id), ("customer", about.get("customer")))
+                for role, which in related.items()
                 if isinstance(which, str)
             ],
             id=uuid5(NAMESPACE_URL, f"{event}/{about['id']}/{step.call.idempotency_key}"),

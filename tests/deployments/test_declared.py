@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,26 @@ def test_images_are_pinned_and_prefects_is_the_tested_one() -> None:
 def test_schedules_are_off_until_someone_turns_them_on() -> None:
     declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
     assert [one["active"] for deployment in declared["deployments"] for one in deployment["schedules"]].count(True) == 0
+
+
+def test_automations_are_about_every_deployment_and_no_other() -> None:
+    declared = yaml.safe_load((DEPLOYMENTS / "automations.yaml").read_text())
+    (tag, flow) = declared["definitions"]["ours"]
+    deployments = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())["deployments"]
+    flows = {import_module(module).__dict__[name].name for module, name in map(_parts, deployments)}
+    assert set(flow["prefect.resource.name"]) == flows
+    assert all(tag["prefect.resource.id"].removeprefix("prefect.tag.") in one["tags"] for one in deployments)
+    about = {one["name"]: one["trigger"]["match_related"] for one in declared["automations"]}
+    assert about.pop("collect-a-declined-invoice") == {"prefect.resource.role": "charge"}
+    assert all(related == [tag, flow] for related in about.values())
+
+
+def _parts(deployment: dict[str, Any]) -> tuple[str, str]:
+    module, _, name = deployment["entrypoint"].rpartition(".")
+    return module, name
+
+
+def test_what_moves_money_is_off_until_someone_turns_it_on() -> None:
+    declared = yaml.safe_load((DEPLOYMENTS / "automations.yaml").read_text())["automations"]
+    runs = [one for one in declared if any(action["type"] == "run-deployment" for action in one["actions"])]
+    assert [one["enabled"] for one in runs] == [False]

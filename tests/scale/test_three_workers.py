@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +20,15 @@ from prefect_stripe.sandbox import Sandbox
 from prefect_stripe.sandbox.access import Account, Limiter
 from prefect_stripe.sandbox.errors import Refusal
 from tests.scale.backends import BACKENDS
-from tests.workers.ground import Ground, prefect_ground
+from tests.workers.ground import Ground, eventually, prefect_ground
+from tests.workers.processes import family_of, process_of
 
 WORKERS: Final = 3
 LIMIT: Final = 25
 """Requests a second, as Stripe allows them in test mode."""
+
+AUTOMATE: Final = ("-m", "prefect_stripe.deployments.automations", "--dead-after", "40", "--again-after", "10")
+"""Seconds. Prefect sends no more than a heartbeat in thirty."""
 
 SAY_THE_LIMIT: Final = """
 from prefect_stripe.blocks import StripeCredentials, ensure_rate_limit
@@ -74,6 +80,7 @@ def account(sandbox: Sandbox) -> dict[str, str]:
         "STRIPE_API_KEY": sandbox.api_key,
         "STRIPE_API_BASE": sandbox.url,
         "STRIPE_REQUESTS_PER_SECOND": str(LIMIT),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     }
 
 
@@ -96,7 +103,7 @@ def orders(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def all_paid_once(orders: Path, sandbox: Sandbox, run: dict[str, Any]) -> None:
+def all_paid_once(orders: Path, sandbox: Sandbox, run: dict[str, Any], endings: Collection[str] = ("done",)) -> None:
     """Hold the sandbox's books, and what was told, against the file."""
     assert run["state_name"] == "Completed", run["state"]
     with orders.open(newline="") as file:
@@ -105,7 +112,8 @@ def all_paid_once(orders: Path, sandbox: Sandbox, run: dict[str, Any]) -> None:
         assert Counter(int(one.amount or 0) for one in sandbox.ledger.select(effect)) == wanted
     with orders.with_name("orders.outcomes.csv").open(newline="") as file:
         told = [(row["external_id"], row["ending"]) for row in csv.DictReader(file)]
-    assert sorted(told) == sorted((f"ORD-{number}", "done") for number in range(wanted.total()))
+    assert Counter(number for number, _ in told) == Counter(f"ORD-{number}" for number in range(wanted.total()))
+    assert {ending for _, ending in told} <= set(endings)
 
 
 def test_they_use_the_limit_and_keep_inside_it(
@@ -119,3 +127,45 @@ def test_they_use_the_limit_and_keep_inside_it(
     print(f"{limiter.used:.1%} of the limit used, {limiter.share_refused:.2%} of {len(limiter.admitted)} refused")
     assert limiter.used >= 0.85
     assert limiter.share_refused < 0.01
+
+
+def test_one_that_is_killed_loses_nothing_and_doubles_nothing(
+    ground: Ground, account: dict[str, str], orders: Path, sandbox: Sandbox, limiter: CountingLimiter
+) -> None:
+    """With all that it had begun, which may be the run of the file, too: the same runs go on where others are."""
+    ground.run(sys.executable, *AUTOMATE)
+    count = int(orders.read_text().count("\n")) - 1
+    with ExitStack() as stack:
+        workers = [stack.enter_context(ground.worker(cwd=None, **account)) for _ in range(WORKERS)]
+        run = ground.start_run("invoice-a-file", orders_file=str(orders), shards=WORKERS, chunk_size=10)
+        eventually(lambda: len(sandbox.ledger.select("invoice.paid")) >= count / 3 or None, "a third is paid", 900)
+        victim = next(shard["id"] for shard in shards_of(ground, run) if shard["state_name"] == "Running")
+        (family,) = [family for one in workers if process_of(victim) in (family := family_of(one.pid))]
+        for process in family:
+            os.kill(process, signal.SIGKILL)
+        killed, before = time.monotonic(), len(limiter.admitted)
+        ended = eventually(lambda: completed(ground, run), "the run of the file is completed", 1800)
+    all_paid_once(orders, sandbox, ended, ("done", "found_done"))
+    shards = {shard["id"]: shard for shard in shards_of(ground, run)}
+    assert [shard["state_name"] for shard in shards.values()] == ["Completed"] * WORKERS
+    assert shards[victim]["run_count"] == 2
+    again = sum(shard["run_count"] > 1 for shard in shards.values())
+    print(
+        f"killed with {len(family) - 1} processes of its own; {again} of {WORKERS} shards and the run of the file "
+        f"{'too' if ended['run_count'] > 1 else 'not'} set going again; all done {time.monotonic() - killed:.0f} s "
+        f"later, after {len(limiter.admitted) - before} requests, {limiter.share_refused:.2%} refused"
+    )
+
+
+def shards_of(ground: Ground, run: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ground.api(
+        "/flow_runs/filter", {"flow_runs": {"parent_flow_run_id": {"any_": [run]}}, "sort": "START_TIME_ASC"}
+    )
+    return found
+
+
+def completed(ground: Ground, run: str) -> dict[str, Any] | None:
+    """The run, once it is completed: a crash is not the end of it."""
+    found: dict[str, Any] = ground.api(f"/flow_runs/{run}")
+    assert found["state_type"] not in {"FAILED", "CANCELLED"}, found["state"]
+    return found if found["state_type"] == "COMPLETED" else None

@@ -1,0 +1,350 @@
+"""What a Prefect server does by itself: each automation is made by the script, and its event is really caused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from prefect_stripe.deployments.automations import main
+from prefect_stripe.sandbox import Sandbox
+from tests.workers.ground import HOST, Ground, eventually, prefect_ground
+from tests.workers.processes import process_of, processes_of
+
+SCRIPT: Final = (sys.executable, "-m", "prefect_stripe.deployments.automations")
+
+NAMES: Final = [
+    "tell-of-a-failed-run",
+    "collect-a-declined-invoice",
+    "crash-a-dead-run",
+    "set-a-crashed-run-going",
+    "hand-on-a-run-that-never-began",
+]
+
+DEAD_AFTER: Final = 35
+"""Seconds. Prefect sends no more than a heartbeat in thirty."""
+
+OPTIONS: Final = (
+    *("--notify", "custom-webhook/oncall"),
+    *("--dead-after", str(DEAD_AFTER), "--again-after", "10", "--collect-after", "1"),
+)
+
+Made = Callable[..., tuple[int, str, dict[str, str]]]
+"""Gives its exit code, what it complained of, and what it said of each automation."""
+
+SAVE_A_BLOCK: Final = """
+import sys
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+told = {"subject": "{{subject}}", "body": "{{body}}"}
+CustomWebhookNotificationBlock(name="oncall", url=sys.argv[1], json_data=told).save("oncall")
+"""
+
+
+def order(external_id: str, unit_amount: int = 15000, **given: Any) -> dict[str, Any]:
+    usual = {
+        "external_id": external_id,
+        "customer_email": f"{external_id.lower()}@example.com",
+        "currency": "usd",
+        "lines": [{"description": "Consulting, hours", "quantity": 3, "unit_amount": unit_amount}],
+        "payment_method": "pm_card_visa",
+    }
+    return usual | given
+
+
+class Told:
+    """A webhook on loopback, and what it was told."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, str]] = []
+        told = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.url = f"http://{HOST}:{self.server.server_port}"
+
+    def of(self, run: str) -> list[dict[str, str]]:
+        return [message for message in self.messages if run in message["subject"]]
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Told]:
+    webhook = Told()
+    threading.Thread(target=webhook.server.serve_forever, daemon=True).start()
+    yield webhook
+    webhook.server.shutdown()
+    webhook.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox.start() as running:
+        yield running
+
+
+@pytest.fixture
+def http(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+    with httpx.Client(base_url=sandbox.url, headers=headers) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def account(sandbox: Sandbox) -> dict[str, str]:
+    return {
+        "STRIPE_API_KEY": sandbox.api_key,
+        "STRIPE_API_BASE": sandbox.url,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    }
+
+
+@pytest.fixture(scope="module")
+def ground(account: dict[str, str], told: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """A server with our flows and automations, for which no worker works yet."""
+    with prefect_ground(tmp_path_factory.mktemp("team")) as server:
+        server.deploy()
+        server.run(sys.executable, "-c", SAVE_A_BLOCK, told.url)
+        server.run(*SCRIPT, *OPTIONS, *(word for name in NAMES for word in ("--enable", name)))
+        yield server
+
+
+def charges(sandbox: Sandbox, status: str) -> int:
+    return len(sandbox.ledger.select(f"charge.{status}"))
+
+
+@pytest.fixture
+def made(ground: Ground, capsys: pytest.CaptureFixture[str]) -> Made:
+    """The script, run once more in this process."""
+
+    def run(*options: str) -> tuple[int, str, dict[str, str]]:
+        with temporary_settings({PREFECT_API_URL: f"{ground.url}/api"}):
+            code = main(options)
+        out, err = capsys.readouterr()
+        return code, err, dict(line.split(": ", 1) for line in out.splitlines())
+
+    return run
+
+
+def there(ground: Ground) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ground.api("/automations/filter", {"limit": 200})
+    return found
+
+
+def test_made_again_they_are_there_once_and_as_on_or_off_as_somebody_left_them(ground: Ground, made: Made) -> None:
+    assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
+    assert made(*OPTIONS) == (0, "", dict.fromkeys(NAMES, "unchanged, on"))
+    ground.prefect("automation", "pause", "set-a-crashed-run-going")
+    code, said, became = made(*OPTIONS, "--again-after", "11")
+    assert (code, said, became["set-a-crashed-run-going"]) == (0, "", "updated, off")
+    assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
+    again = ("--enable", "set-a-crashed-run-going", *OPTIONS)
+    assert made(*again)[2]["set-a-crashed-run-going"] == "updated, on"
+
+
+def test_without_a_block_nobody_is_told_and_it_says_what_to_do(made: Made) -> None:
+    code, said, became = made(*OPTIONS[2:])
+    assert (code, sorted(became)) == (0, sorted(NAMES[1:]))
+    assert said.startswith("tell-of-a-failed-run: left out, it has nobody to tell. Save a notification block")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--notify", "slack-webhook/nobody"), "there is no block 'slack-webhook/nobody' on the Prefect server"),
+        (("--credentials", "nobody"), "there is no saved account 'nobody'"),
+        (("--enable", "nothing"), "there is no automation 'nothing' to turn on"),
+        (("--dead-after", "5"), "crash-a-dead-run"),
+    ],
+)
+def test_what_is_not_there_is_said_before_anything_is_made(
+    ground: Ground, made: Made, options: tuple[str, ...], why: str
+) -> None:
+    before = there(ground)
+    code, said, became = made(*options)
+    assert (code, became, there(ground)) == (1, {}, before)
+    assert said.startswith("Nothing was made: ")
+    assert why in said
+
+
+def test_prefects_own_command_takes_what_is_printed(ground: Ground, tmp_path: Path) -> None:
+    printed = yaml.safe_load(ground.run(*SCRIPT, *OPTIONS, "--print"))
+    for one in printed["automations"]:
+        one |= {"name": f"printed: {one['name']}", "enabled": False}
+    file = tmp_path / "printed.yaml"
+    file.write_text(yaml.safe_dump(printed))
+    ground.prefect("automation", "create", "--from-file", str(file))
+    by_name = {one["name"]: one for one in there(ground)}
+    for name in NAMES:
+        for part in ("actions", "description"):
+            assert by_name[f"printed: {name}"][part] == by_name[name][part]
+
+
+def of_order(sandbox: Sandbox, amount: int) -> dict[str, int]:
+    """How often what matters was done for an order, which is known by its amount."""
+    kinds = ("invoice.finalized", "invoice.paid", "charge.succeeded")
+    return {kind: sum(effect.amount == amount for effect in sandbox.ledger.select(kind)) for kind in kinds}
+
+
+ONCE: Final = {"invoice.finalized": 1, "invoice.paid": 1, "charge.succeeded": 1}
+
+
+@dataclass(frozen=True)
+class Died:
+    """Runs whose worker died.
+
+    Attributes:
+        killed: A run whose process was killed with it.
+        stopped: One whose process only stood still, and its worker with it.
+        still: The worker and the process that stand still.
+        taken: One that the worker had taken and not begun.
+    """
+
+    killed: str
+    stopped: str
+    still: tuple[int, int]
+    taken: str
+
+
+@pytest.fixture(scope="module")
+def died(ground: Ground, account: dict[str, str], sandbox: Sandbox) -> Iterator[Died]:
+    """Two workers die in the midst of an order, or so it seems, and one before an order is begun."""
+    body = {"parameters": {"order": order("TAKEN-1", unit_amount=1300)}, "state": {"type": "PENDING"}}
+    taken = ground.api(f"/deployments/{ground.deployment('invoice-an-order')['id']}/create_flow_run", body)["id"]
+    sandbox.latency = 0.5
+    with ground.worker(cwd=None, **account) as worker:
+        killed = begun(ground, sandbox, "KILLED-1", 1100)
+        for process in (worker.pid, process_of(killed)):
+            os.kill(process, signal.SIGKILL)
+    with ground.worker(cwd=None, **account) as worker:
+        stopped = begun(ground, sandbox, "STOPPED-1", 1200)
+        still = (worker.pid, process_of(stopped))
+        for process in still:
+            os.kill(process, signal.SIGSTOP)
+        assert not sandbox.ledger.select("charge.succeeded"), "they were too fast for this"
+        sandbox.latency = 0.0
+        yield Died(killed, stopped, still, taken)
+
+
+def begun(ground: Ground, sandbox: Sandbox, external_id: str, unit_amount: int) -> str:
+    """Start a run of an order, and wait until it has a draft; and until the server knows that its heart beats."""
+    before = len(sandbox.ledger.select("invoice.created"))
+    run = ground.start_run("invoice-an-order", order=order(external_id, unit_amount))
+    eventually(lambda: len(sandbox.ledger.select("invoice.created")) > before or None, "there is a draft")
+    eventually(lambda: heartbeats(ground, run) or None, "its heart beats")
+    return run
+
+
+def heartbeats(ground: Ground, run: str) -> int:
+    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    return len(ground.api("/events/filter", {"filter": wanted})["events"])
+
+
+@pytest.fixture(scope="module")
+def worker(ground: Ground, account: dict[str, str], died: Died) -> Iterator[None]:
+    """The worker that is there after the others have died. What else there is to try is tried while they are missed."""
+    with ground.worker(cwd=None, **account):
+        yield
+
+
+def completed(ground: Ground, run: str) -> dict[str, Any]:
+    """Wait until a run is completed, whatever it was before."""
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = ground.api(f"/flow_runs/{run}")
+        return found if found["state_type"] == "COMPLETED" else None
+
+    return eventually(look, f"the run {run} is completed")
+
+
+def states_of(ground: Ground, run: str) -> list[str]:
+    return [state["name"] for state in ground.api(f"/flow_run_states/?flow_run_id={run}")]
+
+
+@pytest.mark.usefixtures("worker")
+def test_who_is_on_call_is_told_of_a_failed_run(ground: Ground, told: Told) -> None:
+    run = ground.ended(ground.start_run("invoice-an-order", order=order("TOLD-1", total=1)))
+    assert run["state_name"] == "Failed"
+    (message,) = eventually(lambda: told.of("TOLD-1") or None, "the webhook is told")
+    assert message["subject"] == "invoice TOLD-1: Failed"
+    assert run["state"]["message"] in message["body"]
+    assert run["id"] in message["body"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_declined_invoice_is_collected_from_the_customers_other_card(
+    ground: Ground, sandbox: Sandbox, http: httpx.Client
+) -> None:
+    customer = http.post("/v1/customers").json()["id"]
+    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
+    http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": card})
+    given = order("DECL-1", unit_amount=1400, payment_method="pm_card_chargeCustomerFail")
+    del given["customer_email"]
+    run = ground.ended(ground.start_run("invoice-an-order", order=given | {"customer": customer}))
+    assert run["state_name"] == "Declined", run["state"]
+
+    filters = {"flow_runs": {"name": {"any_": ["collect DECL-1"]}, "state": {"type": {"any_": ["COMPLETED"]}}}}
+    (collected,) = eventually(lambda: ground.api("/flow_runs/filter", filters) or None, "the invoice is collected")
+    assert collected["state"]["message"].startswith("DECL-1 done"), collected["state"]
+    assert of_order(sandbox, 3 * 1400) == ONCE
+    # The same again, as by an event that is delivered twice.
+    again = ground.ended(ground.start_run("collect-an-invoice", **collected["parameters"]))
+    assert again["state"]["message"].startswith("DECL-1 found done"), again["state"]
+    assert of_order(sandbox, 3 * 1400) == ONCE
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_whose_process_was_killed_goes_on_as_the_same_run(
+    ground: Ground, died: Died, told: Told, sandbox: Sandbox
+) -> None:
+    run = completed(ground, died.killed)
+    states = states_of(ground, died.killed)
+    assert (states.index("Running"), states.index("Crashed") + 1) == (
+        states.index("Crashed") - 1,
+        states.index("AwaitingRetry"),
+    )
+    assert run["run_count"] >= 2
+    assert of_order(sandbox, 3 * 1100) == ONCE
+    (message,) = told.of("KILLED-1")
+    assert message["subject"] == "invoice KILLED-1: Crashed"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_that_was_taken_for_dead_and_lives_on_does_nothing_twice(
+    ground: Ground, died: Died, sandbox: Sandbox
+) -> None:
+    completed(ground, died.stopped)
+    assert of_order(sandbox, 3 * 1200) == ONCE
+    for process in died.still:
+        os.kill(process, signal.SIGCONT)
+    eventually(lambda: died.still[1] not in processes_of(died.stopped) or None, "what stood still ends")
+    assert of_order(sandbox, 3 * 1200) == ONCE
+    assert "Crashed" in states_of(ground, died.stopped)
+    assert completed(ground, died.stopped)["state"]["message"].startswith("STOPPED-1 ")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_that_was_taken_and_never_begun_is_taken_by_another_worker(
+    ground: Ground, died: Died, sandbox: Sandbox
+) -> None:
+    assert completed(ground, died.taken)["run_count"] >= 1
+    assert states_of(ground, died.taken)[:2] == ["Pending", "Scheduled"]
+    assert of_order(sandbox, 3 * 1300) == ONCE
