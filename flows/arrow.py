@@ -6,10 +6,12 @@ from typing import Any, TypeAlias
 
 import pyarrow
 import pyarrow.compute
+import pyarrow.csv
 import pyarrow.parquet
 
 pa: Any = pyarrow
 pc: Any = pyarrow.compute
+csv: Any = pyarrow.csv
 pq: Any = pyarrow.parquet
 
 Array: TypeAlias = Any

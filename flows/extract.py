@@ -19,6 +19,7 @@ from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import StripeClient, StripeError
 from prefect_stripe.flows.driver import failed
 from prefect_stripe.flows.extract_columns import ColumnError
+from prefect_stripe.flows.extract_database import DatabaseError, database_at
 from prefect_stripe.flows.extract_store import Folder, ManifestError
 from prefect_stripe.flows.extract_tables import DAY, TABLES
 from prefect_stripe.flows.extract_windows import EARLIEST, GapError
@@ -54,6 +55,7 @@ class TableReport(BaseModel):
     windows_read: int = Field(description="How many of these were read by this run.")
     changed: int = Field(description="How many objects this run read again because Stripe told that they had changed.")
     deleted: int = Field(description="How many are in the table of what was deleted.")
+    loaded: int = Field(description="How many rows were written into the database; a child table's are among them.")
     sha256: str = Field(description="One hash of all its files; a table and its child table share it.")
 
 
@@ -63,7 +65,7 @@ class ExtractReport(BaseModel):
     begins: datetime = Field(description="From when on objects were created.")
     ends: datetime = Field(description="Before when: when the run began, by Stripe's clock.")
     tables: list[TableReport] = Field(
-        description="Of each: `rows`, `windows`, `windows_read`, `changed`, `deleted`, `sha256`."
+        description="Of each: `rows`, `windows`, `windows_read`, `changed`, `deleted`, `loaded`, `sha256`."
     )
 
     def __str__(self) -> str:
@@ -83,6 +85,8 @@ def extract(
     since: Annotated[str, titled("Created since (YYYY-MM-DD, UTC)", pattern=DATE)] = "",
     look_back_days: Annotated[int, titled("Look back (days)", ge=0, le=3650)] = 30,
     full: Annotated[bool, titled("Read everything again")] = False,
+    database: Annotated[str, titled("Database")] = "",
+    csv: Annotated[bool, titled("Also as CSV files")] = False,
 ) -> dict[str, Any]:
     """Extract Stripe's objects as tables: a folder a table, a Parquet file for each window of time.
 
@@ -98,6 +102,9 @@ def extract(
             which do not change later.
         full: Whether to read everything again. Else, of a table that is there, what is new is read, and what Stripe's
             events tell to have changed or to be deleted; and all of it where events do not tell enough.
+        database: Into which to load the tables, too: the path of a DuckDB file, or a SQLAlchemy URL without a password.
+            Empty means the worker's STRIPE_DATABASE, or none.
+        csv: Whether to write each table as a CSV file, too, beside its folder.
 
     Returns:
         The report, as `ExtractReport` describes it.
@@ -106,6 +113,7 @@ def extract(
         GapError: A window is missing. Nothing was exchanged.
         ManifestError: The folder holds another account's tables, or files that are not what was extracted.
         ColumnError: An object has a value of another type than its column.
+        DatabaseError: The database cannot be used.
         StripeError: Stripe refused, failed, or could not be reached.
 
     Example:
@@ -123,6 +131,7 @@ def extract(
         begins = EARLIEST
         if since:
             begins = max(EARLIEST, int(datetime.combine(date.fromisoformat(since), time(), UTC).timestamp()))
+        into = database_at(database)
         progress = _Progress(tables)
         asked = Extraction(
             account=credentials.account,
@@ -131,9 +140,20 @@ def extract(
             ends=int(now.timestamp()),
             look_back=look_back_days * DAY,
             told=progress.add,
+            database=into,
+            csv=csv,
         )
         extracted = extract_tables(client, list(dict.fromkeys(tables)), asked, progress, full=full)
-    except (StripeError, ValidationError, GapError, ManifestError, ColumnError, OSError, ValueError) as error:
+    except (
+        StripeError,
+        ValidationError,
+        GapError,
+        ManifestError,
+        ColumnError,
+        DatabaseError,
+        OSError,
+        ValueError,
+    ) as error:
         return cast(dict[str, Any], failed(f"not extracted: {error}", error))
     report = report_of(extracted)
     create_table_artifact(
@@ -197,6 +217,7 @@ def report_of(extracted: Mapping[str, Extracted]) -> ExtractReport:
                 windows_read=one.windows_read,
                 changed=one.changed,
                 deleted=one.manifest.deleted,
+                loaded=one.loaded,
                 sha256=one.manifest.digest,
             )
             for name, one in extracted.items()

@@ -218,6 +218,10 @@ class TableFolder:
         data = self._data(table, window, staged=staged)
         return pq.read_table(pa.BufferReader(data), columns=columns)
 
+    def named(self, table: str, name: str) -> Table:
+        """Read the rows of a window of the table, by the name of its file."""
+        return self.rows(table, Window.named(name), staged=False)
+
     def tombstones(self) -> Table | None:
         """Read what is known to be deleted, if anything."""
         data = self.folder.read(self._tombstones)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +22,8 @@ from prefect_stripe.flows.extract_changes import (
     told_since,
     tombstones,
 )
+from prefect_stripe.flows.extract_csv import write_csv
+from prefect_stripe.flows.extract_database import Database
 from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, TableReader
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
 from prefect_stripe.flows.extract_tables import DAY, Table
@@ -42,6 +44,8 @@ class Extraction:
         most_rows: After how many rows a window is cut.
         page_size: How many objects are asked for at once.
         told: Hears of progress.
+        database: Into which the tables are loaded, too.
+        csv: Whether they are written as CSV files, too.
     """
 
     account: str
@@ -53,6 +57,8 @@ class Extraction:
     most_rows: int = MOST_ROWS
     page_size: int = PAGE
     told: Hears | None = None
+    database: Database | None = None
+    csv: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,16 +70,18 @@ class Extracted:
         windows_read: How many windows this run read.
         windows_left: How many were there already.
         changed: How many objects in them were read again, as the feed told that they had changed.
+        loaded: How many rows were written into the database, of the table, its child and its tombstones.
     """
 
     manifest: Manifest
     windows_read: int
     windows_left: int
     changed: int = 0
+    loaded: int = 0
 
 
 def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full: bool = False) -> Extracted:
-    """Bring a table up to date: read what is not in its folder yet, and what has changed, and see that it is whole.
+    """Bring a table up to date: in its folder; and, where that is asked for, in a database and as CSV.
 
     Args:
         client: Whose account is read, and whose limits hold.
@@ -85,9 +93,20 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
         GapError: The windows are not the time that was asked for. Nothing came into the folder.
         ManifestError: The folder holds something else, or its files are not what its manifest says.
         ColumnError: An object has a value of another type than its column.
+        DatabaseError: The database cannot be used; the folder is up to date.
         StripeError: Stripe refused, failed, or could not be reached.
     """
     folder = TableFolder(asked.folder, table.name, asked.account, table.tables[1:])
+    extracted = _extracted(client, table, asked, folder, full=full)
+    if asked.csv:
+        write_csv(table, folder, extracted.manifest)
+    if asked.database is None:
+        return extracted
+    return replace(extracted, loaded=asked.database.load(table, folder, extracted.manifest))
+
+
+def _extracted(client: StripeClient, table: Table, asked: Extraction, folder: TableFolder, *, full: bool) -> Extracted:
+    """Read what is not in a table's folder yet, and what has changed, and see that it is whole."""
     manifest = folder.manifest()
     if manifest is not None and manifest.state == "committing":
         manifest = folder.commit(manifest)

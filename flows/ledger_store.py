@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, Column, Date, Engine, Integer, MetaData, String, Table, create_engine, event, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
+from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Table, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.sql import func
 
 from prefect_stripe.flows.accounts import Account
+from prefect_stripe.flows.databases import engine_at, reason_of, url_at
 from prefect_stripe.flows.journal import Line, entries
 from prefect_stripe.flows.ledger_rows import Difference, stop_at
 from prefect_stripe.flows.months import Month
@@ -25,8 +25,6 @@ VARIABLE: Final = "STRIPE_LEDGER"
 TRIES: Final = 10
 AT_ONCE: Final = 500
 """How many transactions are asked for, or written, in one statement."""
-SECONDS_TO_WAIT: Final = 60
-"""For so long a SQLite file is waited for that another writes to."""
 
 _METADATA: Final = MetaData()
 
@@ -77,18 +75,11 @@ def ledger_at(place: str, account: str, time_zone: str) -> Ledger | None:
     Raises:
         LedgerError: It cannot be opened; or a password stands where everybody reads it.
     """
-    if place and "://" in place and _url(place).password:
-        # A flow's parameters are kept in clear, and shown.
-        raise LedgerError(f"the URL of the ledger holds a password: put it into the variable {VARIABLE} of the worker")
-    place = place or os.environ.get(VARIABLE, "")
-    return Ledger(_url(place), account, time_zone) if place else None
-
-
-def _url(place: str) -> URL:
     try:
-        return make_url(place if "://" in place else f"sqlite:///{place}")
-    except ArgumentError as error:
-        raise LedgerError("the ledger is no path and no SQLAlchemy URL") from error
+        url = url_at(place, VARIABLE, "sqlite")
+    except ValueError as error:
+        raise LedgerError(f"the ledger cannot be used: {error}") from error
+    return Ledger(url, account, time_zone) if url else None
 
 
 class Ledger:
@@ -103,7 +94,7 @@ class Ledger:
         self.account, self.time_zone = account, time_zone
         self._shown = url.render_as_string(hide_password=True)
         with self._told():
-            self._engine = _engine(url)
+            self._engine = engine_at(url)
         self._retried(lambda: _METADATA.create_all(self._engine))
 
     def __repr__(self) -> str:
@@ -270,26 +261,7 @@ class Ledger:
         try:
             yield
         except (SQLAlchemyError, ImportError) as error:
-            missing = isinstance(error, (NoSuchModuleError, ImportError))
-            reason = "its driver is not installed here" if missing else str(getattr(error, "orig", None) or error)
-            raise LedgerError(f"the ledger {getattr(self, '_shown', '')} cannot be used: {reason}") from error
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT})
-
-    # Python's driver begins a transaction at the first write: too late, if another wrote since it read.
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, record: object) -> None:
-        connection.isolation_level = None
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+            raise LedgerError(f"the ledger {getattr(self, '_shown', '')} cannot be used: {reason_of(error)}") from error
 
 
 def _line(row: Mapping[str, Any]) -> Line:
