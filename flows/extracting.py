@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from threading import Event
 from typing import Any
 
 from prefect_stripe.client import StripeClient
@@ -22,7 +23,7 @@ from prefect_stripe.flows.extract_changes import (
     told_since,
     tombstones,
 )
-from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, TableReader
+from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, StoppedError, TableReader
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
 from prefect_stripe.flows.extract_tables import DAY, Table
 from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, Window, check_whole, missing
@@ -42,6 +43,7 @@ class Extraction:
         most_rows: After how many rows a window is cut.
         page_size: How many objects are asked for at once.
         told: Hears of progress.
+        stop: Set, it has all that read end with the page that they are at.
     """
 
     account: str
@@ -53,6 +55,18 @@ class Extraction:
     most_rows: int = MOST_ROWS
     page_size: int = PAGE
     told: Hears | None = None
+    stop: Event = field(default_factory=Event)
+
+    def heard(self, table: str, objects: int) -> None:
+        """Hear of objects of a table that were read.
+
+        Raises:
+            StoppedError: No more are to be read.
+        """
+        if self.stop.is_set():
+            raise StoppedError(f"{table}: stopped")
+        if self.told:
+            self.told(table, objects)
 
 
 @dataclass(frozen=True)
@@ -172,12 +186,12 @@ def _read(
             in_flight=asked.in_flight,
             most_rows=asked.most_rows,
             page_size=asked.page_size,
-            told=asked.told,
+            told=asked.heard,
         )
         with rare_collections():
             reader.read(gaps)
     files = Files((file.window for file in kept), died)
-    applied = apply(client, table, folder, told, files, asked.in_flight) if told else Applied(0, [])
+    applied = apply(client, table, folder, told, files, asked.in_flight, asked.heard) if told else Applied(0, [])
     proven = _proven(table, folder, manifest, kept)
     whole = folder.commit(proven.model_copy(update=_deleted(table, folder, manifest, applied)))
     return Extracted(whole, len(whole.files) // len(table.tables) - len(before), len(before), applied.changed)

@@ -74,3 +74,20 @@ def test_whoever_is_killed_while_files_are_brought_in_is_taken_up(stripe_sandbox
     assert again.manifest == first
     assert sorted(file.name for file in folder.glob("*.parquet")) == whole
     assert len(stripe_sandbox.ledger.requests()) == asked
+
+
+def test_ctrl_c_ends_a_run_with_the_page_that_it_is_at(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(4))
+    shop.customers(300)
+    stripe_sandbox.clock.advance(1)
+    stripe_sandbox.latency = 0.2
+    command = [sys.executable, "-m", "tests.extract.interrupted", stripe_sandbox.url, str(tmp_path), str(shop.now)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        asked = eventually(lambda: len(stripe_sandbox.ledger.requests("list_customers")), lambda asked: asked > 5)
+        process.send_signal(signal.SIGINT)
+    stripe_sandbox.latency = 0.0
+    assert process.returncode != 0
+    assert len(stripe_sandbox.ledger.requests("list_customers")) < asked + 20 < 300 / 5
+    assert not list((tmp_path / "customers").glob("*.parquet"))
+    shop.extract(tmp_path, "customers")
+    assert len(landed(tmp_path, "customers")) == 300
