@@ -23,10 +23,11 @@ from prefect_stripe.flows.extract_changes import (
     told_since,
     tombstones,
 )
+from prefect_stripe.flows.extract_guards import alone
 from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, StoppedError, TableReader
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
 from prefect_stripe.flows.extract_tables import DAY, Table
-from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, Window, check_whole, missing
+from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, Window, check_whole, missing, overlapping
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,17 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
 
     Raises:
         GapError: The windows are not the time that was asked for. Nothing came into the folder.
-        ManifestError: The folder holds something else, or its files are not what its manifest says.
+        ManifestError: The folder holds something else, or its files are not what its manifest says; or another run is
+            at it.
         ColumnError: An object has a value of another type than its column.
         StripeError: Stripe refused, failed, or could not be reached.
     """
     folder = TableFolder(asked.folder, table.name, asked.account, table.tables[1:])
+    with alone(folder):
+        return _extract(client, table, asked, folder, full=full)
+
+
+def _extract(client: StripeClient, table: Table, asked: Extraction, folder: TableFolder, *, full: bool) -> Extracted:
     manifest = folder.manifest()
     if manifest is not None and manifest.state == "committing":
         manifest = folder.commit(manifest)
@@ -177,6 +184,12 @@ def _read(
     _split(table, folder, manifest)
     died = [*folder.staged()]
     before = {file.window for file in kept} | {*died}
+    if overlapping(before):
+        # Two runs were at it at once, where there are no locks.
+        folder.forget()
+        _split(table, folder, manifest)
+        died = [*folder.staged()]
+        before = {file.window for file in kept} | {*died}
     gaps = [gap for part in table.parts for gap in missing(before, part, manifest.begins, manifest.ends)]
     if gaps:
         reader = TableReader(
