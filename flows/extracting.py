@@ -23,7 +23,7 @@ from prefect_stripe.flows.extract_changes import (
     told_since,
     tombstones,
 )
-from prefect_stripe.flows.extract_guards import alone
+from prefect_stripe.flows.extract_guards import alone, check_account
 from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, StoppedError, TableReader
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
 from prefect_stripe.flows.extract_tables import DAY, Table
@@ -119,6 +119,11 @@ def _extract(client: StripeClient, table: Table, asked: Extraction, folder: Tabl
         if asked.ends <= manifest.ends and not full:
             return Extracted(manifest, 0, len(manifest.files) // len(table.tables))
     told = _told(client, table, asked, manifest, full=full)
+    if manifest is not None and manifest.state == "complete":
+        check_account(client, table, folder, manifest, told, asked.ends)
+        # Each that changed takes a request; to read a whole page takes one, too.
+        if told is not None and len(told) > manifest.rows() / asked.page_size:
+            told = None
     if manifest is None or manifest.state == "complete" or manifest.columns != _hash(table):
         folder.forget()
         manifest = _planned(table, asked, manifest, anew=full or (told is None and not table.settled))
@@ -135,10 +140,7 @@ def _told(
     under_way = manifest.state == "reading"
     if not under_way and (full or asked.ends - manifest.events_from > FEED_SECONDS):
         return None
-    told = told_since(client, table, manifest.events_from)
-    # Each takes a request; to read a whole page takes one, too.
-    many = len(told) > manifest.rows() / asked.page_size
-    return None if many and not under_way else told
+    return told_since(client, table, manifest.events_from)
 
 
 def _planned(table: Table, asked: Extraction, former: Manifest | None, *, anew: bool) -> Manifest:
