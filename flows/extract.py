@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, Protocol, cast
 from uuid import UUID
 
 from prefect import flow
@@ -168,6 +168,14 @@ def extract(
     return cast(dict[str, Any], Completed(message=str(report), data=report.model_dump(mode="json")))
 
 
+class Tells(Protocol):
+    """Tells of progress."""
+
+    def tell(self, done: int) -> None:
+        """Say how far it is: how many tables are whole."""
+        ...
+
+
 class _Progress:
     """How much was read, told every few seconds in the log and in an artifact."""
 
@@ -187,9 +195,12 @@ class _Progress:
 
 
 def extract_tables(
-    client: StripeClient, names: list[TableName], asked: Extraction, progress: _Progress, *, full: bool = False
+    client: StripeClient, names: list[TableName], asked: Extraction, progress: Tells, *, full: bool = False
 ) -> Mapping[str, Extracted]:
-    """Extract several tables side by side; when one fails, the others are still brought to their end."""
+    """Extract several tables side by side; when one fails, the others are still brought to their end.
+
+    Interrupted, they all end with the page that they are at.
+    """
 
     def extracted(name: TableName) -> Extracted:
         return extract_table(client, TABLES[name], asked, full=full)
@@ -197,9 +208,14 @@ def extract_tables(
     with ThreadPoolExecutor(len(names), thread_name_prefix="extract") as threads:
         working: dict[TableName, Future[Extracted]] = {name: threads.submit(extracted, name) for name in names}
         left = set(working.values())
-        while left:
-            _, left = wait(left, timeout=TELL_SECONDS)
-            progress.tell(len(working) - len(left))
+        try:
+            while left:
+                _, left = wait(left, timeout=TELL_SECONDS)
+                progress.tell(len(working) - len(left))
+        except BaseException:
+            # Canceled, or by Ctrl-C: the threads would be waited for until everything is read.
+            asked.stop.set()
+            raise
     return {name: one.result() for name, one in working.items()}
 
 

@@ -18,7 +18,7 @@ from prefect_stripe.client import InvalidRequestError, StripeClient
 from prefect_stripe.flows.arrow import Table as Rows
 from prefect_stripe.flows.arrow import pa, pc
 from prefect_stripe.flows.extract_columns import Columns
-from prefect_stripe.flows.extract_reader import lines_of
+from prefect_stripe.flows.extract_reader import Hears, lines_of
 from prefect_stripe.flows.extract_store import RUN, TableFolder, WindowFile
 from prefect_stripe.flows.extract_tables import DAY, Table
 from prefect_stripe.flows.extract_windows import Window
@@ -81,7 +81,13 @@ def told_since(client: StripeClient, table: Table, second: int) -> dict[str, Tol
 
 
 def apply(
-    client: StripeClient, table: Table, folder: TableFolder, told: Mapping[str, Told], files: Files, in_flight: int
+    client: StripeClient,
+    table: Table,
+    folder: TableFolder,
+    told: Mapping[str, Told],
+    files: Files,
+    in_flight: int,
+    heard: Hears,
 ) -> Applied:
     """Read again what has changed, and write anew the windows that it belongs to.
 
@@ -90,7 +96,7 @@ def apply(
         ColumnError: An object has a value of another type than its column.
     """
     wanted = [id for id, one in told.items() if one.created is None or files.around(one.created)]
-    rows = dict(zip(wanted, _read_again(client, table, wanted, in_flight), strict=True))
+    rows = dict(zip(wanted, _read_again(client, table, wanted, in_flight, heard), strict=True))
     by_window: dict[Window, list[str]] = {}
     for id, row in rows.items():
         created = told[id].created if row is None else row[table.at]
@@ -108,10 +114,11 @@ def apply(
 
 
 def _read_again(
-    client: StripeClient, table: Table, ids: Iterable[str], in_flight: int
+    client: StripeClient, table: Table, ids: Iterable[str], in_flight: int, heard: Hears
 ) -> Iterator[dict[str, Any] | None]:
     def now(id: str) -> dict[str, Any] | None:
         assert table.retrieve is not None, f"{table.name} has no feed"
+        heard(table.name, 1)
         try:
             data = client.call(table.retrieve, id).data
         except InvalidRequestError as error:

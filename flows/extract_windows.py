@@ -122,6 +122,16 @@ def missing(done: Iterable[Window], part: str, gte: int, lt: int) -> Iterator[Wi
         yield Window(part, at, lt)
 
 
+def overlapping(windows: Iterable[Window]) -> bool:
+    """Say whether any two windows of a part share a second.
+
+    Example:
+        >>> overlapping([Window("", 0, 5), Window("", 4, 9)]), overlapping([Window("", 0, 5), Window("", 5, 9)])
+        (True, False)
+    """
+    return any(one.part == other.part and one.lt > other.gte for one, other in pairwise(sorted(windows)))
+
+
 def check_whole(done: Iterable[Window], parts: Iterable[str], gte: int, lt: int) -> None:
     """See that windows are all of a time: no gap, no overlap, nothing beyond.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from threading import Event
 from typing import Any
 
 from prefect_stripe.client import StripeClient
@@ -24,10 +25,11 @@ from prefect_stripe.flows.extract_changes import (
 )
 from prefect_stripe.flows.extract_csv import write_csv
 from prefect_stripe.flows.extract_database import Database
-from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, TableReader
+from prefect_stripe.flows.extract_guards import alone, check_account
+from prefect_stripe.flows.extract_reader import IN_FLIGHT, MOST_ROWS, Hears, StoppedError, TableReader
 from prefect_stripe.flows.extract_store import FileRecord, Folder, Manifest, ManifestError, TableFolder
 from prefect_stripe.flows.extract_tables import DAY, Table
-from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, Window, check_whole, missing
+from prefect_stripe.flows.extract_windows import EARLIEST, PAGE, Window, check_whole, missing, overlapping
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Extraction:
         told: Hears of progress.
         database: Into which the tables are loaded, too.
         csv: Whether they are written as CSV files, too.
+        stop: Set, it has all that read end with the page that they are at.
     """
 
     account: str
@@ -59,6 +62,18 @@ class Extraction:
     told: Hears | None = None
     database: Database | None = None
     csv: bool = False
+    stop: Event = field(default_factory=Event)
+
+    def heard(self, table: str, objects: int) -> None:
+        """Hear of objects of a table that were read.
+
+        Raises:
+            StoppedError: No more are to be read.
+        """
+        if self.stop.is_set():
+            raise StoppedError(f"{table}: stopped")
+        if self.told:
+            self.told(table, objects)
 
 
 @dataclass(frozen=True)
@@ -91,18 +106,20 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
 
     Raises:
         GapError: The windows are not the time that was asked for. Nothing came into the folder.
-        ManifestError: The folder holds something else, or its files are not what its manifest says.
+        ManifestError: The folder holds something else, or its files are not what its manifest says; or another run is
+            at it.
         ColumnError: An object has a value of another type than its column.
         DatabaseError: The database cannot be used; the folder is up to date.
         StripeError: Stripe refused, failed, or could not be reached.
     """
     folder = TableFolder(asked.folder, table.name, asked.account, table.tables[1:])
-    extracted = _extracted(client, table, asked, folder, full=full)
-    if asked.csv:
-        write_csv(table, folder, extracted.manifest)
-    if asked.database is None:
-        return extracted
-    return replace(extracted, loaded=asked.database.load(table, folder, extracted.manifest))
+    with alone(folder):
+        extracted = _extracted(client, table, asked, folder, full=full)
+        if asked.csv:
+            write_csv(table, folder, extracted.manifest)
+        if asked.database is None:
+            return extracted
+        return replace(extracted, loaded=asked.database.load(table, folder, extracted.manifest))
 
 
 def _extracted(client: StripeClient, table: Table, asked: Extraction, folder: TableFolder, *, full: bool) -> Extracted:
@@ -117,6 +134,11 @@ def _extracted(client: StripeClient, table: Table, asked: Extraction, folder: Ta
         if asked.ends <= manifest.ends and not full:
             return Extracted(manifest, 0, len(manifest.files) // len(table.tables))
     told = _told(client, table, asked, manifest, full=full)
+    if manifest is not None and manifest.state == "complete":
+        check_account(client, table, folder, manifest, told, asked.ends)
+        # Each that changed takes a request; to read a whole page takes one, too.
+        if told is not None and len(told) > manifest.rows() / asked.page_size:
+            told = None
     if manifest is None or manifest.state == "complete" or manifest.columns != _hash(table):
         folder.forget()
         manifest = _planned(table, asked, manifest, anew=full or (told is None and not table.settled))
@@ -133,10 +155,7 @@ def _told(
     under_way = manifest.state == "reading"
     if not under_way and (full or asked.ends - manifest.events_from > FEED_SECONDS):
         return None
-    told = told_since(client, table, manifest.events_from)
-    # Each takes a request; to read a whole page takes one, too.
-    many = len(told) > manifest.rows() / asked.page_size
-    return None if many and not under_way else told
+    return told_since(client, table, manifest.events_from)
 
 
 def _planned(table: Table, asked: Extraction, former: Manifest | None, *, anew: bool) -> Manifest:
@@ -182,6 +201,12 @@ def _read(
     _split(table, folder, manifest)
     died = [*folder.staged()]
     before = {file.window for file in kept} | {*died}
+    if overlapping(before):
+        # Two runs were at it at once, where there are no locks.
+        folder.forget()
+        _split(table, folder, manifest)
+        died = [*folder.staged()]
+        before = {file.window for file in kept} | {*died}
     gaps = [gap for part in table.parts for gap in missing(before, part, manifest.begins, manifest.ends)]
     if gaps:
         reader = TableReader(
@@ -191,12 +216,12 @@ def _read(
             in_flight=asked.in_flight,
             most_rows=asked.most_rows,
             page_size=asked.page_size,
-            told=asked.told,
+            told=asked.heard,
         )
         with rare_collections():
             reader.read(gaps)
     files = Files((file.window for file in kept), died)
-    applied = apply(client, table, folder, told, files, asked.in_flight) if told else Applied(0, [])
+    applied = apply(client, table, folder, told, files, asked.in_flight, asked.heard) if told else Applied(0, [])
     proven = _proven(table, folder, manifest, kept)
     whole = folder.commit(proven.model_copy(update=_deleted(table, folder, manifest, applied)))
     return Extracted(whole, len(whole.files) // len(table.tables) - len(before), len(before), applied.changed)

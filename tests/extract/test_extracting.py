@@ -246,3 +246,36 @@ def test_an_empty_account_is_a_table_without_rows(stripe_sandbox: Sandbox, tmp_p
     report = shop.extract(tmp_path, "invoices")
     assert (report.manifest.rows("invoices"), report.manifest.rows("invoice_lines")) == (0, 0)
     assert landed(tmp_path, "invoices") == []
+
+
+@pytest.mark.parametrize("table", ["customers", "balance_transactions", "payment_intents"])
+def test_the_folder_of_another_account_of_the_same_mode_is_left_alone(
+    stripe_sandbox: Sandbox, tmp_path: Path, table: str
+) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    other = Shop(stripe_sandbox, Random(2))
+    other.client.config = replace(other.client.config, stripe_account="acct_1Another0000000")
+    for one in (shop, other):
+        one.called("create_customer", email="jenny@example.com")
+        one.called("create_payment_intent", amount=100, currency="usd")
+    stripe_sandbox.clock.advance(1)
+    shop.transactions(1)
+    stripe_sandbox.clock.advance(1)
+    first = shop.extract(tmp_path, table)
+    before = landed(tmp_path, table)
+    stripe_sandbox.clock.advance(1)
+    with pytest.raises(ManifestError, match="not those of this account"):
+        other.extract(tmp_path, table)
+    assert landed(tmp_path, table) == before
+    assert shop.extract(tmp_path, table).manifest.rows() == first.manifest.rows() == 1
+
+
+def test_a_table_of_which_everything_was_deleted_is_still_the_accounts(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    shop.customers(3)
+    stripe_sandbox.clock.advance(1)
+    shop.extract(tmp_path, "customers")
+    for customer in shop.live("cus_"):
+        shop.called("delete_customer", customer)
+    stripe_sandbox.clock.advance(1)
+    assert shop.extract(tmp_path, "customers").manifest.rows() == 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from prefect_stripe.flows.extract_store import RUN
+from prefect_stripe.flows.extract_store import RUN, ManifestError
 from prefect_stripe.flows.extract_windows import Window
 from prefect_stripe.sandbox import Sandbox
 from tests.extract.shop import Shop, as_row, landed
@@ -74,3 +74,53 @@ def test_whoever_is_killed_while_files_are_brought_in_is_taken_up(stripe_sandbox
     assert again.manifest == first
     assert sorted(file.name for file in folder.glob("*.parquet")) == whole
     assert len(stripe_sandbox.ledger.requests()) == asked
+
+
+def test_ctrl_c_ends_a_run_with_the_page_that_it_is_at(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(4))
+    shop.customers(300)
+    stripe_sandbox.clock.advance(1)
+    stripe_sandbox.latency = 0.2
+    command = [sys.executable, "-m", "tests.extract.interrupted", stripe_sandbox.url, str(tmp_path), str(shop.now)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        asked = eventually(lambda: len(stripe_sandbox.ledger.requests("list_customers")), lambda asked: asked > 5)
+        process.send_signal(signal.SIGINT)
+    stripe_sandbox.latency = 0.0
+    assert process.returncode != 0
+    assert len(stripe_sandbox.ledger.requests("list_customers")) < asked + 20 < 300 / 5
+    assert not list((tmp_path / "customers").glob("*.parquet"))
+    shop.extract(tmp_path, "customers")
+    assert len(landed(tmp_path, "customers")) == 300
+
+
+def test_a_second_run_at_a_table_is_refused_and_the_first_goes_on(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(5))
+    shop.customers(60)
+    stripe_sandbox.clock.advance(1)
+    refused: list[str] = []
+
+    def second_run(table: str, objects: int) -> None:
+        with pytest.raises(ManifestError) as caught:
+            shop.extract(tmp_path, "customers")
+        refused.append(str(caught.value))
+
+    assert shop.extract(tmp_path, "customers", told=second_run, in_flight=1).manifest.rows() == 60
+    assert {*refused} == {"customers: another run is at this table; wait for its end"}
+
+
+def test_what_two_runs_without_locks_have_left_is_read_again(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(6))
+    shop.customers(60)
+    stripe_sandbox.clock.advance(1)
+    manifest = shop.extract(tmp_path, "customers").manifest
+    folder = tmp_path / "customers"
+    (folder / RUN).mkdir()
+    for file in folder.glob("*.parquet"):
+        file.rename(folder / RUN / file.name)
+    some = next((folder / RUN).glob("*.parquet"))
+    some.with_name(f"{manifest.begins}-{manifest.ends}.parquet").write_bytes(some.read_bytes())
+    (folder / "_manifest.json").write_text(
+        manifest.model_copy(update={"state": "reading", "files": [], "events_from": None}).model_dump_json()
+    )
+    assert shop.extract(tmp_path, "customers").manifest.rows() == 60
+    assert len(landed(tmp_path, "customers")) == 60
