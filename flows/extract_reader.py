@@ -26,8 +26,8 @@ MOST_ROWS: Final = 10_000
 BATCH_ROWS: Final = 200
 """As many rows are made into columns at once, for less overhead; a window holds no more than these as objects."""
 
-PAGES_UNTIL_KNOWN: Final = 2
-"""How many pages it takes to know how long one waits for a page, and works on it."""
+WORK_PRESUMED: Final = 0.01
+"""Seconds of work on a page, until it is known: more than it takes."""
 
 Hears = Callable[[str, int], None]
 """Hears the name of a table and how many objects more of it were read."""
@@ -72,7 +72,7 @@ class TableReader:
         self._waiting: deque[Window] = deque()
         self._busy = 0
         self._stopped = False
-        self._wait, self._worked, self._pages_read = inf, 0.0, 0
+        self._wait, self._worked, self._pages_worked = inf, WORK_PRESUMED, 1
         self._turn = threading.Condition()
         child = table.child
         self._columns = Columns(table.object, without=(child.field,) if child else ())
@@ -125,10 +125,10 @@ class TableReader:
         return self._stopped or not self._busy or (bool(self._waiting) and self._busy < self._of_use())
 
     def _of_use(self) -> int:
-        """Say how many can read at once: as many as can wait while one works. One, until that is known."""
-        if self._pages_read < PAGES_UNTIL_KNOWN:
+        """Say how many can read at once: as many as can wait while one works. One, until the first page came."""
+        if self._wait == inf:
             return 1
-        return round(min(self._in_flight, max(1.0, self._wait * self._pages_read / self._worked)))
+        return round(min(self._in_flight, max(1.0, self._wait * self._pages_worked / self._worked)))
 
     def _idle(self) -> int:
         # Not under the lock: who reads a moment too early or too late cuts one window more or less.
@@ -160,14 +160,14 @@ class TableReader:
                 raise StoppedError(f"{self._table.name}: stopped")
             if self._told:
                 self._told(self._table.name, len(page))
-            yield page, bool(page.response.data["has_more"])
-            done = time.perf_counter()
-            if len(page) == self._page_size:
+            if full := len(page) == self._page_size:
                 # The shortest wait, as then nobody else was in the way.
                 self._wait = min(self._wait, came - asked)
-                self._worked += max(done - came, 1e-6)
-                self._pages_read += 1
-            asked = done
+            yield page, bool(page.response.data["has_more"])
+            asked = time.perf_counter()
+            if full:
+                self._worked += asked - came
+                self._pages_worked += 1
 
     def _cut(self, window: Window, files: _Files, page: list[dict[str, Any]]) -> tuple[Window, list[Window]] | None:
         """Say where to stop reading a window, and what to leave to others."""
