@@ -56,7 +56,7 @@ def server(objects: int, *options: str) -> Generator[str]:
             process.terminate()
 
 
-# --- The contenders, each in a process of its own: what is to be done, with what is no object's done before -------------
+# --- The contenders, each in a process of its own: made ready, then what is measured ---------------------------------
 
 
 def ours(base: str, table: str, folder: str) -> Work:
