@@ -29,6 +29,7 @@ OTHER: Final = "other_fields"
 """The column of what the schema has no column for: a JSON object, or null."""
 
 _TIME: Final = pa.timestamp("us", "UTC")
+_FIRST: Final = pa.scalar(0, pa.int32())
 _SECONDS: Final = pa.timestamp("s", "UTC")
 TYPES: Final[Mapping[Kind, DataType]] = {
     "text": pa.string(),
@@ -151,8 +152,18 @@ def _time(values: Sequence[Any]) -> Array:
     return _integer(values).view(_SECONDS).cast(_TIME)
 
 
+def _enum(values: Sequence[Any]) -> Array:
+    # Nearly always most enumerations are the same in all rows of a page.
+    if values and values[0] == values[-1] and values.count(values[0]) == len(values):
+        return pa.DictionaryArray.from_arrays(pa.repeat(_FIRST, len(values)), pa.array(values[:1], pa.string()))
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
 def _json(values: Sequence[Any]) -> Array:
     dumps = orjson.dumps
+    # So are those lists and mappings that are empty.
+    if values and values[0] in ([], {}) and values.count(values[0]) == len(values):
+        return pa.repeat(pa.scalar(dumps(values[0]), pa.string()), len(values))
     array = pa.array([None if value is None else dumps(value) for value in values], pa.string())
     text = array.buffers()[2]
     if text is not None and b"_secret" in text.to_pybytes():
@@ -167,7 +178,7 @@ _MAKERS: Final[Mapping[Kind, Callable[[Sequence[Any]], Array]]] = {
     "decimal": _decimal,
     "boolean": lambda values: pa.array(values, pa.bool_()),
     "time": _time,
-    "enum": lambda values: pa.array(values, pa.string()).dictionary_encode(),
+    "enum": _enum,
     "json": _json,
 }
 
