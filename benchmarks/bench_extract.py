@@ -1,6 +1,7 @@
 """What an extracted object costs: ours, the official SDK's auto-paging into a frame, the floor; then ours at limits.
 
     python benchmarks/bench_extract.py [--invoices 100000] [--transactions 1000000] [--limited 20000]
+        [--rounds 1]
 
 Prints, as Markdown, microseconds of CPU an object and the peak of memory, each contender in a process of its own
 against a local server that answers at once; then the rate under 200 ms an answer and Stripe's limits, as a part of what
@@ -176,10 +177,14 @@ def measured(contender: str, table: str, objects: int) -> Row:
     return found
 
 
-def median(contender: str, table: str, objects: int, rounds: int) -> Row:
-    """Run a contender several times; the round of the median."""
-    found = sorted((measured(contender, table, objects) for _ in range(rounds)), key=lambda row: row["cpu"])
-    return found[rounds // 2]
+def contest(table: str, objects: int, rounds: int) -> Mapping[str, Row]:
+    """Have all contenders take turns; of each the round of its median."""
+    numbers = {"ours": objects, "floor": objects, "parse": SDK_OBJECTS, "sdk": SDK_OBJECTS}
+    found: dict[str, list[Row]] = {name: [] for name in numbers}
+    for _ in range(rounds):
+        for name, number in numbers.items():
+            found[name].append(measured(name, table, number))
+    return {name: sorted(rows, key=lambda row: row["cpu"])[rounds // 2] for name, rows in found.items()}
 
 
 # --- At the limits ----------------------------------------------------------------------------------------------------
@@ -237,7 +242,7 @@ def main() -> None:
     parser.add_argument("--invoices", type=int, default=100_000)
     parser.add_argument("--transactions", type=int, default=1_000_000)
     parser.add_argument("--limited", type=int, default=20_000, help="objects of each list under limits")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="of which the median counts")
     parser.add_argument("--contender", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
@@ -247,10 +252,9 @@ def main() -> None:
     _row("extraction", "objects", "µs CPU an object", "peak MB")
     _row("---", "---:", "---:", "---:")
     for table, objects in (("invoices", options.invoices), ("balance_transactions", options.transactions)):
-        found: dict[str, Row] = {}
-        for name, number in (("ours", objects), ("floor", objects), ("parse", objects), ("sdk", SDK_OBJECTS)):
-            found[name] = median(name, table, number, options.rounds)
-            _row(f"{table}: {name}", f"{number:,}", f"{found[name]['cpu']:.2f}", f"{found[name]['peak']:.0f}")
+        found = contest(table, objects, options.rounds)
+        for name, row in found.items():
+            _row(f"{table}: {name}", f"{row['rows']:,}", f"{row['cpu']:.2f}", f"{row['peak']:.0f}")
         tenth = measured("ours", table, objects // 10)
         _row(f"{table}: ours, a tenth", f"{objects // 10:,}", f"{tenth['cpu']:.2f}", f"{tenth['peak']:.0f}")
         ratio = found["ours"]["cpu"] / found["floor"]["cpu"]
