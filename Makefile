@@ -88,7 +88,7 @@ docs: $(INSTALLED) ## Build the documentation into site/; a link that leads nowh
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure what a call costs
+bench: $(INSTALLED) ## Measure what a call and an extracted object cost
 	@for file in benchmarks/bench_*.py; do $(WITHOUT_SETTINGS) $(BIN)/python "$$file" || exit; done
 
 .PHONY: scale

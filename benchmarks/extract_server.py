@@ -2,7 +2,8 @@
 
 It knows the filters of `created` and the cursors; its objects are spread evenly over a year, and made when the
 first is asked for. `--latency` is seconds an answer; `--limits` has it refuse more than 100 requests a second, and
-more than 25 to one list, as Stripe does. `GET /counts` tells how many it answered, and how many it refused.
+more than 25 to one list, by token buckets as Stripe does. `GET /counts` tells how many it answered, and how many it
+refused.
 """
 
 from __future__ import annotations
@@ -184,18 +185,19 @@ REFUSED = _answer(
 
 
 class Limiter:
-    """At most so many requests in any second."""
+    """A token bucket, as Stripe says of its own: refilled at a rate, it holds what comes in a second."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second
-        self._times: list[float] = []
+        self._tokens, self._at = float(per_second), 0.0
 
-    def full(self, now: float) -> bool:
-        self._times = [at for at in self._times if at > now - 1]
-        return len(self._times) >= self._per_second
+    def empty(self, now: float) -> bool:
+        self._tokens = min(self._per_second, self._tokens + (now - self._at) * self._per_second)
+        self._at = now
+        return self._tokens < 1
 
-    def take(self, now: float) -> None:
-        self._times.append(now)
+    def take(self) -> None:
+        self._tokens -= 1
 
 
 class State:
@@ -232,11 +234,11 @@ class Server(asyncio.Protocol):
             return _answer(json.dumps(State.counts).encode())
         now = time.monotonic()
         limiters = (State.account, State.lists[path]) if State.limited else ()
-        if any(limiter.full(now) for limiter in limiters):
+        if any(limiter.empty(now) for limiter in limiters):
             State.counts["refused"] += 1
             return REFUSED
         for limiter in limiters:
-            limiter.take(now)
+            limiter.take()
         State.counts["answered"] += 1
         given = dict(part.split("=", 1) for part in query.replace("%5B", "[").replace("%5D", "]").split("&") if part)
         low = first_not_before(int(given.get("created[gte]", 0)), State.objects)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from operator import itemgetter
+from types import NoneType
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -28,6 +29,8 @@ OTHER: Final = "other_fields"
 """The column of what the schema has no column for: a JSON object, or null."""
 
 _TIME: Final = pa.timestamp("us", "UTC")
+_FIRST: Final = pa.scalar(0, pa.int32())
+_SECONDS: Final = pa.timestamp("s", "UTC")
 TYPES: Final[Mapping[Kind, DataType]] = {
     "text": pa.string(),
     "integer": pa.int64(),
@@ -94,7 +97,7 @@ class Columns:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _array(self, name: str, kind: Kind, values: Sequence[Any], rows: Rows) -> Array:
-        if kind != "text" and values.count(None) == len(rows):
+        if kind != "text" and values and values[0] is None and values.count(None) == len(rows):
             return pa.nulls(len(rows), TYPES[kind])
         try:
             array = _MAKERS[kind](values)
@@ -121,7 +124,7 @@ def _turned(rows: Rows) -> Mapping[str, Sequence[Any]]:
     if not rows:
         return {}
     keys = tuple(rows[0])
-    if len(keys) > 1 and all(len(row) == len(keys) for row in rows):
+    if len(keys) > 1 and {*map(len, rows)} == {len(keys)}:
         try:
             return dict(zip(keys, zip(*map(itemgetter(*keys), rows), strict=True), strict=True))
         except KeyError:
@@ -135,13 +138,10 @@ def _rest(row: Mapping[str, Any], unknown: Iterable[str]) -> Any:
 
 
 def _integer(values: Sequence[Any]) -> Array:
-    # Not told the type, Arrow infers it; told, it would make 1 of 1.5.
-    array = pa.array(values)
-    if array.type != pa.int64():
-        if array.null_count != len(array):
-            raise TypeError
-        array = array.cast(pa.int64())
-    return array
+    # Of these types alone: Arrow would make 1 of 1.5.
+    if not {*map(type, values)} <= {int, NoneType}:
+        raise TypeError
+    return pa.array(values, pa.int64())
 
 
 def _decimal(values: Sequence[Any]) -> Array:
@@ -149,11 +149,21 @@ def _decimal(values: Sequence[Any]) -> Array:
 
 
 def _time(values: Sequence[Any]) -> Array:
-    return _integer(values).cast(pa.timestamp("s", "UTC")).cast(_TIME)
+    return _integer(values).view(_SECONDS).cast(_TIME)
+
+
+def _enum(values: Sequence[Any]) -> Array:
+    # Nearly always most enumerations are the same in all rows of a page.
+    if values and values[0] == values[-1] and values.count(values[0]) == len(values):
+        return pa.DictionaryArray.from_arrays(pa.repeat(_FIRST, len(values)), pa.array(values[:1], pa.string()))
+    return pa.array(values, pa.string()).dictionary_encode()
 
 
 def _json(values: Sequence[Any]) -> Array:
     dumps = orjson.dumps
+    # So are those lists and mappings that are empty.
+    if values and values[0] in ([], {}) and values.count(values[0]) == len(values):
+        return pa.repeat(pa.scalar(dumps(values[0]), pa.string()), len(values))
     array = pa.array([None if value is None else dumps(value) for value in values], pa.string())
     text = array.buffers()[2]
     if text is not None and b"_secret" in text.to_pybytes():
@@ -168,7 +178,7 @@ _MAKERS: Final[Mapping[Kind, Callable[[Sequence[Any]], Array]]] = {
     "decimal": _decimal,
     "boolean": lambda values: pa.array(values, pa.bool_()),
     "time": _time,
-    "enum": lambda values: pa.array(values, pa.string()).dictionary_encode(),
+    "enum": _enum,
     "json": _json,
 }
 

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +25,8 @@ MOST_ROWS: Final = 10_000
 BATCH_ROWS: Final = 200
 """As many rows are made into columns at once, for less overhead; a window holds no more than these as objects."""
 
-PAGES_UNTIL_KNOWN: Final = 2
-"""How many pages it takes to know how long one waits for a page, and works on it."""
+WORK_PRESUMED: Final = 0.01
+"""Seconds of work on a page, until it is known: more than it takes."""
 
 Hears = Callable[[str, int], None]
 """Hears the name of a table and how many objects more of it were read."""
@@ -72,7 +71,7 @@ class TableReader:
         self._waiting: deque[Window] = deque()
         self._busy = 0
         self._stopped = False
-        self._wait, self._worked, self._pages_read = inf, 0.0, 0
+        self._wait, self._worked, self._pages_worked = inf, WORK_PRESUMED, 1
         self._turn = threading.Condition()
         child = table.child
         self._columns = Columns(table.object, without=(child.field,) if child else ())
@@ -125,10 +124,10 @@ class TableReader:
         return self._stopped or not self._busy or (bool(self._waiting) and self._busy < self._of_use())
 
     def _of_use(self) -> int:
-        """Say how many can read at once: as many as can wait while one works. One, until that is known."""
-        if self._pages_read < PAGES_UNTIL_KNOWN:
+        """Say how many can read at once: as many as can wait while one works. One, until the first page came."""
+        if self._wait == inf:
             return 1
-        return round(min(self._in_flight, max(1.0, self._wait * self._pages_read / self._worked)))
+        return round(min(self._in_flight, max(1.0, self._wait * self._pages_worked / self._worked)))
 
     def _idle(self) -> int:
         # Not under the lock: who reads a moment too early or too late cuts one window more or less.
@@ -160,19 +159,19 @@ class TableReader:
                 raise StoppedError(f"{self._table.name}: stopped")
             if self._told:
                 self._told(self._table.name, len(page))
-            yield page, bool(page.response.data["has_more"])
-            done = time.perf_counter()
-            if len(page) == self._page_size:
+            if full := len(page) == self._page_size:
                 # The shortest wait, as then nobody else was in the way.
                 self._wait = min(self._wait, came - asked)
-                self._worked += max(done - came, 1e-6)
-                self._pages_read += 1
-            asked = done
+            yield page, bool(page.response.data["has_more"])
+            asked = time.perf_counter()
+            if full:
+                self._worked += asked - came
+                self._pages_worked += 1
 
     def _cut(self, window: Window, files: _Files, page: list[dict[str, Any]]) -> tuple[Window, list[Window]] | None:
         """Say where to stop reading a window, and what to leave to others."""
         at = self._table.at
-        newest, oldest = _second(page[0], at), _second(page[-1], at)
+        newest, oldest = page[0][at], page[-1][at]
         if not files.may_cut_at(oldest) or (halves := window.cut_at(oldest)) is None:
             return None
         own, rest = halves
@@ -196,11 +195,16 @@ def lines_of(client: StripeClient, child: Child, row: Mapping[str, Any]) -> Sequ
     return [line for page in client.pages(child.operation, row["id"]) for line in page]
 
 
-def _second(row: Mapping[str, Any], at: str) -> int:
-    second = row.get(at)
-    if isinstance(second, int):
-        return second
-    raise ColumnError(f"{at} of {row.get('id')} is not Unix seconds but {type(second).__name__}")
+def _seconds(rows: Sequence[Mapping[str, Any]], at: str) -> list[int]:
+    seconds: list[Any] = [row.get(at) for row in rows]
+    if not {*map(type, seconds)} <= {int}:
+        row, second = next((row, second) for row, second in zip(rows, seconds, strict=True) if type(second) is not int)
+        raise ColumnError(f"{at} of {row.get('id')} is not Unix seconds but {type(second).__name__}")
+    return seconds
+
+
+def _are_falling(seconds: list[int]) -> bool:
+    return seconds == sorted(seconds, reverse=True)
 
 
 class _Files:
@@ -227,6 +231,7 @@ class _Files:
             WindowFile(self.paths[table.tables[1]], child_columns.schema) if child_columns is not None else None
         )
         self._held: list[dict[str, Any]] = []
+        self._times: list[int] = []
         self._oldest_written: int | None = None
         self._ordered = True
 
@@ -236,15 +241,14 @@ class _Files:
 
     def add(self, page: list[dict[str, Any]]) -> None:
         """Take in a page."""
-        at = self._at
+        times = _seconds(page, self._at)
         # What is not ordered as Stripe orders it is never cut.
-        times = [_second(row, at) for row in (*self._held[-1:], *page)]
-        self._ordered = self._ordered and all(a >= b for a, b in pairwise(times))
-        self._held.extend(page)
+        self._ordered = self._ordered and _are_falling([*self._times[-1:], *times])
+        self._held += page
+        self._times += times
         if len(self._held) >= BATCH_ROWS:
-            last = self._held[-1][at]
-            newer = [row for row in self._held if row[at] > last] if self._ordered else []
-            self._write(newer or self._held)
+            newer = self._times.index(self._times[-1]) if self._ordered else 0
+            self._write(newer or len(self._held))
 
     def may_cut_at(self, second: int) -> bool:
         """Say whether nothing of a second, or before it, has been written."""
@@ -252,7 +256,7 @@ class _Files:
 
     def close(self, gte: int) -> None:
         """Write what is held back, from a second on, and end the files."""
-        self._write([row for row in self._held if row[self._at] >= gte])
+        self._write(sum(second >= gte for second in self._times) if self._ordered else len(self._held))
         for file in self._all():
             file.close()
 
@@ -264,13 +268,15 @@ class _Files:
     def _all(self) -> list[WindowFile]:
         return [self._file, *([self._child] if self._child is not None else [])]
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
-        if not rows:
+    def _write(self, number: int) -> None:
+        """Write so many of the rows that are held back."""
+        if not number:
             return
+        rows = self._held[:number]
         self._file.add(self._columns.of(rows))
         if self._child is not None and self._child_columns is not None:
             lines = [line for row in rows for line in self._lines(row)]
             for begin in range(0, len(lines), BATCH_ROWS):
                 self._child.add(self._child_columns.of(lines[begin : begin + BATCH_ROWS]))
-        self._oldest_written = rows[-1][self._at]
-        self._held = self._held[len(rows) :]
+        self._oldest_written = self._times[number - 1]
+        del self._held[:number], self._times[:number]

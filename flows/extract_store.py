@@ -320,7 +320,7 @@ class WindowFile:
         """Take in rows."""
         if batch.num_rows:
             self._batches.append(batch)
-            self._bytes += batch.nbytes
+            self._bytes += batch.get_total_buffer_size()  # not nbytes, which takes as long as writing them
             self.rows += batch.num_rows
         if self._bytes >= GROUP_BYTES:
             self._flush()

@@ -72,6 +72,31 @@ def test_what_stripe_sent_is_in_the_row_and_the_schema_never_changes(data: st.Da
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        [[], [], []],
+        [{}, {}, {}],
+        [[], {}, []],
+        [[], [0], []],
+        [{}, None, {}],
+        [{"a": 1}, {"a": True}, {"a": 1.0}],
+        [0, False, 0],
+    ],
+)
+def test_what_is_alike_in_all_rows_is_the_same_as_row_by_row(sent: list[Any]) -> None:
+    rows = [
+        {"id": f"ch_{number}", "object": "charge", "currency": "usd", "status": status, "metadata": value}
+        for number, (value, status) in enumerate(zip(sent, ("failed", "paid", "failed"), strict=True))
+    ]
+    columns = Columns("charge")
+    singly = pa.Table.from_batches([columns.of([row]) for row in rows]).to_pylist()
+    assert columns.of(rows).to_pylist() == singly
+    assert [row["metadata"] for row in singly] == [
+        None if value is None else json.dumps(value, separators=(",", ":")) for value in sent
+    ]
+
+
+@pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
         ("amount", 12.5, "an integer"),
