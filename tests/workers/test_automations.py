@@ -291,24 +291,41 @@ def test_who_is_on_call_is_told_of_a_failed_run(ground: Ground, told: Told) -> N
 
 @pytest.mark.usefixtures("worker")
 def test_a_declined_invoice_is_collected_from_the_customers_other_card(
-    ground: Ground, sandbox: Sandbox, http: httpx.Client
+    ground: Ground, sandbox: Sandbox, http: httpx.Client, tmp_path: Path
 ) -> None:
-    customer = http.post("/v1/customers").json()["id"]
-    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
-    http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": card})
-    given = order("DECL-1", unit_amount=1400, payment_method="pm_card_chargeCustomerFail")
+    """That of an order by itself, and that of an order of a file."""
+    card = "pm_card_chargeCustomerFail"
+    given = order("DECL-1", unit_amount=1400, payment_method=card, customer=customer_with_another_card(http))
     del given["customer_email"]
-    run = ground.ended(ground.start_run("invoice-an-order", order=given | {"customer": customer}))
-    assert run["state_name"] == "Declined", run["state"]
+    file = tmp_path / "orders.csv"
+    columns = "external_id,customer,currency,description,quantity,unit_amount,payment_method"
+    file.write_text(f"{columns}\nDECL-2,{customer_with_another_card(http)},usd,Mug,3,1500,{card}\n")
+    by_itself = ground.start_run("invoice-an-order", order=given)
+    of_a_file = ground.start_run("invoice-a-file", orders_file=str(file))
+    assert ground.ended(by_itself)["state_name"] == "Declined"
+    assert ground.ended(of_a_file)["state_name"] == "Completed"
 
-    filters = {"flow_runs": {"name": {"any_": ["collect DECL-1"]}, "state": {"type": {"any_": ["COMPLETED"]}}}}
-    (collected,) = eventually(lambda: ground.api("/flow_runs/filter", filters) or None, "the invoice is collected")
-    assert collected["state"]["message"].startswith("DECL-1 done"), collected["state"]
-    assert of_order(sandbox, 3 * 1400) == ONCE
+    for number, amount in ((1, 3 * 1400), (2, 3 * 1500)):
+        collected = eventually(lambda number=number: collection_of(ground, f"DECL-{number}"), "it is collected")
+        assert collected["state"]["message"].startswith(f"DECL-{number} done"), collected["state"]
+        assert of_order(sandbox, amount) == ONCE
     # The same again, as by an event that is delivered twice.
     again = ground.ended(ground.start_run("collect-an-invoice", **collected["parameters"]))
-    assert again["state"]["message"].startswith("DECL-1 found done"), again["state"]
-    assert of_order(sandbox, 3 * 1400) == ONCE
+    assert again["state"]["message"].startswith("DECL-2 found done"), again["state"]
+    assert of_order(sandbox, 3 * 1500) == ONCE
+
+
+def customer_with_another_card(http: httpx.Client) -> str:
+    customer = str(http.post("/v1/customers").json()["id"])
+    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
+    http.post(f"/v1/customers/{customer}", data={"invoice_settings[default_payment_method]": card})
+    return customer
+
+
+def collection_of(ground: Ground, external_id: str) -> dict[str, Any] | None:
+    wanted = {"name": {"any_": [f"collect {external_id}"]}, "state": {"type": {"any_": ["COMPLETED"]}}}
+    found: list[dict[str, Any]] = ground.api("/flow_runs/filter", {"flow_runs": wanted})
+    return found[0] if found else None
 
 
 @pytest.mark.usefixtures("worker")
