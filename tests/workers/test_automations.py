@@ -154,7 +154,7 @@ def there(ground: Ground) -> list[dict[str, Any]]:
 
 def test_made_again_they_are_there_once_and_as_on_or_off_as_somebody_left_them(ground: Ground, made: Made) -> None:
     assert sorted(one["name"] for one in there(ground)) == sorted(NAMES)
-    on = {name: "unchanged, on" for name in NAMES[:-1]}
+    on = dict.fromkeys(NAMES[:-1], "unchanged, on")
     assert made(*OPTIONS) == (0, "", on | {NAMES[-1]: "unchanged, off"})
     ground.prefect("automation", "pause", "set-a-crashed-run-going")
     code, said, became = made(*OPTIONS, "--again-after", "11")
