@@ -20,12 +20,14 @@ class InvoiceAtHand:
         business: The order, by its business key.
         customer: Whose it is, once that is known.
         invoice: The invoice; empty while there is none.
+        declined_charge: Id of the charge by whose decline it ended, if it did.
     """
 
     def __init__(self, external_id: str, account: str, customer: str | None = None) -> None:
         self.business = Business(external_id, account)
         self.customer = customer
         self.invoice: StripeObject = {}
+        self.declined_charge: str | None = None
 
     def reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
         """Read the invoice as it is now."""
@@ -63,4 +65,5 @@ class InvoiceAtHand:
             total=seen.get("total"),
             amount_paid=seen.get("amount_paid"),
             amount_remaining=seen.get("amount_remaining"),
+            declined_charge=self.declined_charge,
         )

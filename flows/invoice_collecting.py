@@ -95,6 +95,7 @@ class Collecting(InvoiceAtHand):
         if declined_charge and failed and failed[0]["id"] != declined_charge:
             since = f"it was tried again since, by {failed[0]['id']}: nothing more is done about {declined_charge}"
             yield Note(since, self.invoice)
+            self.declined_charge = failed[0]["id"]
             return "declined", f"{failure_reason(failed[0])}; {since}"
         method = payment_method or (yield from self._method(failed))
         # Counted here, once: whoever makes the next attempt at the same time makes it under the same key.

@@ -126,6 +126,7 @@ class Settling:
             if failed:
                 reason, final = failure_reason(failed[0]), final or _is_final(failed[0].get("outcome"))
             if final or made >= self.order.max_payment_attempts:
+                self.work.declined_charge = failed[0]["id"] if failed else None
                 return (yield from self._declined(reason))
             try:
                 yield from self._charge(attempt=made + 1)

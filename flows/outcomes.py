@@ -76,6 +76,7 @@ class InvoiceOutcome(Outcome):
     total: int | None = Field(default=None, description="Minor units.")
     amount_paid: int | None = Field(default=None, description="Minor units, paid outside Stripe included.")
     amount_remaining: int | None = Field(default=None, description="Minor units.")
+    declined_charge: str | None = Field(default=None, description="Id of the charge whose decline this end is.")
 
     @property
     def name(self) -> str | None:

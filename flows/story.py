@@ -105,7 +105,8 @@ class Story:
         )
         if isinstance(error, CardError) and step.operation in STATE_EVENTS:
             subject = {"id": step.call.ids[0], "object": OPERATIONS[step.operation].object}
-            facts = {"code": error.code, "decline_code": error.decline_code, "charge": error.error.get("charge")}
+            facts = {"code": error.code, "decline_code": error.decline_code}
+            facts["declined_charge"] = error.error.get("charge")
             self._emit(step, subject, "payment_failed", {name: fact for name, fact in facts.items() if fact})
 
     def publish(self, outcome: Outcome) -> None:
@@ -159,7 +160,7 @@ class Story:
             return
         event = f"stripe.{about['object']}.{name}"
         more = more or {}
-        related = {"order": self.external_id, "customer": about.get("customer"), "charge": more.get("charge")}
+        related = {"order": self.external_id, "customer": about.get("customer"), "charge": more.get("declined_charge")}
         emit_event(
             event,
             resource={
@@ -192,7 +193,11 @@ def emit_order(outcome: Outcome, account: str | None) -> None:
         },
         related=[
             {"prefect.resource.id": f"stripe.{role}.{which}", "prefect.resource.role": role}
-            for role, which in (("invoice", outcome.object_id), ("customer", outcome.customer))
+            for role, which in (
+                ("invoice", outcome.object_id),
+                ("customer", outcome.customer),
+                ("charge", getattr(outcome, "declined_charge", None)),
+            )
             if which
         ],
         payload=outcome.model_dump(mode="json", exclude_none=True),

@@ -50,8 +50,10 @@ def test_the_customers_new_card_is_charged_once_for_any_number_of_runs(world: Wo
 
 
 def test_without_a_default_what_was_declined_is_tried_again_once_for_each_decline(world: World) -> None:
-    world.run(world.order(**FAILS))
+    told = world.run(world.order(**FAILS)).outcome
     first = last_declined(world)
+    assert isinstance(told, InvoiceOutcome)
+    assert told.declined_charge == first
     for _ in range(3):
         assert (collect(world, declined_charge=first).ending, world.money["declined"]) == ("declined", 2)
     assert f"nothing more is done about {first}" in collect(world, declined_charge=first).reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 APPROVAL = "tests/flows/test_process_approval_disturbed.py"
+COLLECTING = "tests/flows/test_collecting.py"
 CUSTOMERS = "tests/flows/test_process_customers.py"
 DISTURBED = "tests/flows/test_process_disturbed.py"
 FORGOTTEN = "tests/tasks/test_forgotten.py"
@@ -164,6 +165,27 @@ MUTANTS = [
         "made, taken = max(made, len(failed)), False",
         "made, taken = made, False",
         (f"{PATHS}[declined]",),
+    ),
+    Mutant(
+        "the declined charge, by which a decline that is told twice is collected once",
+        "flows/invoice_collecting.py",
+        'if declined_charge and failed and failed[0]["id"] != declined_charge:',
+        "if False:",
+        (f"{COLLECTING}::test_without_a_default_what_was_declined_is_tried_again_once_for_each_decline",),
+    ),
+    Mutant(
+        "the bound of attempts to collect",
+        "flows/invoice_collecting.py",
+        "min(len(failed) + 1, most)",
+        "len(failed) + 1",
+        (f"{COLLECTING}::test_no_more_is_tried_than_is_allowed",),
+    ),
+    Mutant(
+        "whose invoice is collected",
+        "flows/invoice_collecting.py",
+        "        self._check_order()\n",
+        "",
+        (f"{COLLECTING}::test_only_an_invoice_of_that_order_is_charged",),
     ),
     Mutant(
         "the account in a key",

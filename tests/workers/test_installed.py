@@ -118,6 +118,17 @@ def test_the_block_is_registered(ground: Ground) -> None:
     assert ground.api("/block_types/slug/stripe-credentials")["name"] == "Stripe Credentials"
 
 
+def test_automations_are_made(ground: Ground) -> None:
+    said = ground.run(sys.executable, "-m", "prefect_stripe.deployments.automations")
+    assert {one["name"]: one["enabled"] for one in ground.api("/automations/filter", {})} == {
+        "collect-a-declined-invoice": False,
+        "crash-a-dead-run": True,
+        "set-a-crashed-run-going": True,
+        "hand-on-a-run-that-never-began": False,
+    }
+    assert said.count("created") == 4
+
+
 def test_a_run_is_started_from_the_command_line(ground: Ground, sandbox: Sandbox) -> None:
     run = [
         "deployment",
