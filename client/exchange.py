@@ -136,7 +136,8 @@ def prepare(call: Call, config: ClientConfig) -> tuple[Operation, WireRequest]:
     """
     operation = OPERATIONS.get(call.operation)
     if operation is None:
-        raise ParameterError(f"there is no operation {call.operation!r}", operation=call.operation)
+        named = masked(str(call.operation)[:MOST_OF_AN_ID])
+        raise ParameterError(f"there is no operation {named!r}", operation=named)
     try:
         request = _request(operation, call, config)
     except ParameterError as error:

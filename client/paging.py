@@ -60,14 +60,14 @@ class Pager:
         limit = PAGE_SIZE if limit is None else limit
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_SIZE:
             raise ParameterError(f"limit is {limit!r}: a page has 1 to {PAGE_SIZE} items", operation=call.operation)
-        if max_items is not None and (isinstance(max_items, bool) or max_items < 0):
+        if max_items is not None and (type(max_items) is not int or max_items < 0):
             raise ParameterError(f"max_items is {max_items!r}: write 0 or more, or None", operation=call.operation)
         if max_items:
             limit = min(limit, max_items)
         self._paging = operation.paging
         self._backwards = call.params.get("ending_before") is not None
         self._left = max_items
-        self._earlier: list[str] = []
+        self._earlier: list[str | None] = []
         # A list that leads back to where it was would be walked for ever.
         self._walked: set[Any] = {call.params.get(self._cursor)}
         self.call: Call | None = None if max_items == 0 else _with(call, limit=limit)
@@ -95,7 +95,8 @@ class Pager:
     def step_back(self, error: StripeError) -> bool:
         """Take up the walk after an answer that says that the cursor's object is gone.
 
-        Whoever deleted it left the one before it, most likely, and what follows that one is the same page.
+        Whoever deleted it left the one before it, most likely, and what follows that one is the same page. Where all of
+        the page is gone, what follows it now follows where that page itself began.
 
         Args:
             error: The refusal of the page.
@@ -118,8 +119,8 @@ class Pager:
         if self._paging == "search":
             cursor = page.get("next_page")
         else:
-            self._earlier = list(map(_id, found))
-            cursor = self._earlier.pop() if self._earlier else None
+            self._earlier = [call.params.get(self._cursor), *map(_id, found)]
+            cursor = self._earlier.pop() if found else None
         if not isinstance(cursor, str) or not cursor or cursor in self._walked:
             raise self._unusable("the page says that more follow, and not where")
         self._walked.add(cursor)

@@ -94,7 +94,7 @@ def _clause(searched: str, field: str, operator: str, value: str | int | bool | 
         )
     if isinstance(value, int) and value.bit_length() > 64:
         raise ParameterError(f"{name} is compared with a number of more than 64 bits")
-    if operator == "~" and len(str(value)) < 3:
+    if operator == "~" and len(_text(value)) < 3:
         raise ParameterError(f"{name} ~ {value!r}: a part must have at least three characters")
     written = f"metadata[{_quoted(metadata[1])}]" if metadata else name
     return f"{minus}{written}{operator}{_value(name, kind, operator, value)}"
@@ -113,7 +113,14 @@ def _value(name: str, kind: str, operator: str, value: str | int | bool | None) 
         return '"true"' if value else '"false"'
     if not isinstance(value, str | int):  # pyright: ignore[reportUnnecessaryIsInstance] - callers need not be typed
         raise ParameterError(f"{name} is compared with a {type(value).__name__}: write a text or a whole number")
-    return str(value) if kind == "numeric" else _quoted(str(value))
+    return _text(value) if kind == "numeric" else _quoted(_text(value))
+
+
+def _text(value: object) -> str:
+    # As it is sent elsewhere: an enumeration that is a text, or a number, is that, and not its own name.
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__repr__(value) if isinstance(value, int) else str(value)
 
 
 def _quoted(text: str) -> str:

@@ -164,6 +164,9 @@ class Application:
                 self._execute(answer, context, fault)
         except Refusal as refusal:
             answer.refuse(refusal)
+        except Exception:  # noqa: BLE001 - a bug of ours must neither end the server nor leave anybody without an answer
+            traceback.print_exc(file=sys.stderr)
+            answer.refuse(errors.refusal(500, "The sandbox has a bug: its traceback is on stderr.", saved=False))
         if held and answer.account is not None and answer.key is not None:
             if answer.saved:
                 answer.account.keys.save(answer.key, answer.status, answer.body, answer.request_id)
@@ -188,7 +191,7 @@ class Application:
                 "we can help at https://support.stripe.com/.",
                 saved=False,
             )
-        if request.body and not request.headers.get("content-type", "").startswith(FORM):  # [K]
+        if request.body and not request.headers.get("content-type", "").lower().startswith(FORM):  # [K]
             raise errors.invalid(
                 f"Invalid request (check that your POST content type is {FORM}). If you have any questions, we can "
                 "help at https://support.stripe.com/."

@@ -16,6 +16,7 @@ Node: TypeAlias = "str | Form"
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _MAX_FIELDS = 10_000
+_MOST_LEVELS = 50
 
 
 def decode(*encoded: bytes | str) -> Form:
@@ -26,7 +27,10 @@ def decode(*encoded: bytes | str) -> Form:
             match = _NAME.fullmatch(name)
             if match is None:
                 raise invalid(f"Invalid parameter name: {name}", param=name)
-            _put(form, [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])], value, name)
+            keys = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
+            if len(keys) > _MOST_LEVELS:
+                raise invalid(f"Invalid parameter name: {name[:100]}… is nested too deeply.", param=name[:100])
+            _put(form, keys, value, name)
     return form
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from prefect_stripe.sandbox.errors import Refusal
@@ -91,11 +92,10 @@ class Keys:
 
     def _prune(self, now: float) -> None:
         # Oldest first, as dicts keep their order and the clock runs forward only.
-        while self.entries:
-            key = next(iter(self.entries))
-            if self.entries[key].status is None or now - self.entries[key].at < KEPT_SECONDS:
-                return
-            del self.entries[key]
+        old = list(takewhile(lambda key: now - self.entries[key].at >= KEPT_SECONDS, self.entries))
+        for key in old:
+            if self.entries[key].status is not None:
+                del self.entries[key]
 
 
 def _mismatch(message: str) -> Refusal:

@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
 from prefect_stripe.sandbox.context import Context
@@ -21,11 +21,14 @@ from prefect_stripe.sandbox.paging import DEFAULT_LIMIT
 from prefect_stripe.sandbox.rows import Row
 
 FieldKind: TypeAlias = Literal["numeric", "token", "string"]
+Place: TypeAlias = tuple[int, int]
+"""When an object was created, and as which of its type."""
 
 MAX_CLAUSES: Final = 10  # [K]
 _METADATA: Final = {"metadata": "token"}
 _CARD: Final = {
-    f"payment_method_details.card.{name}": "token"
+    f"payment_method_details.{kind}.{name}": "token"
+    for kind in ("card", "card_present", "interac_present")
     for name in ("last4", "exp_month", "exp_year", "brand", "fingerprint")
 }
 # [DOC] Invoice items, payment links and balance transactions have no search.
@@ -45,6 +48,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "total": "numeric",
         "currency": "token",
         "customer": "token",
+        **dict.fromkeys(("last_finalization_error_code", "last_finalization_error_type"), "token"),
         **dict.fromkeys(("number", "receipt_number", "status", "subscription"), "string"),
         **_METADATA,
     },
@@ -69,8 +73,9 @@ _CLAUSE: Final = re.compile(
     (?P<op>>=|<=|[:~><])
     (?:(?P<mark>["'])(?P<text>(?:\\.|(?!(?P=mark)).)*)(?P=mark)|(?P<bare>[\w.\-]+))
     (?=\s|$)""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
+_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
 _JOIN: Final = re.compile(r"\s+(?:(?P<word>AND|OR)\s+)?", re.IGNORECASE)
 
 
@@ -92,18 +97,22 @@ def searching(object: str) -> Handler:
         tests = [_test(object, clause) for clause in clauses]
         join: Callable[[Iterator[bool]], bool] = any if any_of else all
         found = [row for row in ctx.seen(object) if not row.get("_hidden") and join(test(row) for test in tests)]
-        found.reverse()
-        found.sort(key=lambda row: -int(row["created"]))
-        start = _start(found, ctx.params.get("page"))
+        place = ctx.account.table(object).place
+
+        def age(row: Row) -> Place:
+            return int(row["created"]), place(row["id"])
+
+        after = _place_of(ctx.params.get("page"))
+        left = sorted((row for row in found if after is None or age(row) < after), key=age, reverse=True)
         limit = ctx.params.get("limit", DEFAULT_LIMIT)
-        rows, more = found[start : start + limit], len(found) > start + limit
+        rows, more = left[:limit], len(left) > limit
         counted = ("total_count",) in ctx.expand
         return Page(
             rows,
             ctx.path,
             more,
             search=True,
-            next_page=_token(rows[-1]["id"]) if more else None,
+            next_page=_token(age(rows[-1])) if more else None,
             total_count=len(found) if counted else None,
         )
 
@@ -148,7 +157,7 @@ def _clause(object: str, match: re.Match[str]) -> Clause:
             param="query",
         )
     quoted = match["mark"] is not None
-    value = re.sub(r"\\(.)", r"\1", match["text"]) if quoted else match["bare"]
+    value = _unescaped(match["text"]) if quoted else match["bare"]
     if not quoted and value == "null":
         if op != ":":
             raise _wrong_operator(op, field)
@@ -159,13 +168,14 @@ def _clause(object: str, match: re.Match[str]) -> Clause:
         raise _wrong_operator(op, field)
     if op == "~" and len(value) < 3:
         raise bad_request("The substring operator needs at least 3 characters.", param="query")  # [DOC; text K]
-    if kind == "numeric":
-        try:
-            Decimal(value)
-        except InvalidOperation:
-            raise bad_request(f"Field `{field}` takes a number.", param="query") from None
-    key = match["key"]
-    return Clause(field, re.sub(r"\\(.)", r"\1", key) if key is not None else None, op, value, bool(match["negated"]))
+    if kind == "numeric" and not _NUMBER.fullmatch(value):
+        raise bad_request(f"Field `{field}` takes a number.", param="query")
+    key = None if match["key"] is None else _unescaped(match["key"])
+    return Clause(field, key, op, value, bool(match["negated"]))
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"(?s)\\(.)", r"\1", text)
 
 
 def _unreadable() -> Refusal:  # [3P]
@@ -219,6 +229,9 @@ def _value(row: Row, clause: Clause) -> Any:
     if clause.field == "metadata":
         metadata: Row = row.get("metadata") or {}
         return metadata.get(clause.key or "")
+    if clause.field.startswith("last_finalization_error_"):
+        error: Row = row.get("last_finalization_error") or {}
+        return error.get(clause.field.removeprefix("last_finalization_error_"))
     if clause.field == "refunded":
         return {0: None, row["amount"]: True}.get(row["amount_refunded"], False)
     if clause.field == "subscription":
@@ -232,18 +245,16 @@ def _value(row: Row, clause: Clause) -> Any:
     return row.get(last)
 
 
-def _token(id: str) -> str:
-    return base64.urlsafe_b64encode(id.encode()).decode()
+def _token(place: Place) -> str:
+    # Not an object's id: that one may be found no longer, when the next page is asked for.
+    return base64.urlsafe_b64encode(f"{place[0]}.{place[1]}".encode()).decode()
 
 
-def _start(found: list[Row], page: str | None) -> int:
+def _place_of(page: str | None) -> Place | None:
     if page is None:
-        return 0
+        return None
     try:
-        last = base64.urlsafe_b64decode(page.encode()).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        last = ""
-    for at, row in enumerate(found):
-        if row["id"] == last:
-            return at + 1
-    raise bad_request("Invalid page token.", param="page")  # [K]
+        created, _, number = base64.urlsafe_b64decode(page.encode()).decode().partition(".")
+        return int(created), int(number)
+    except (binascii.Error, ValueError):
+        raise bad_request("Invalid page token.", param="page") from None  # [K]

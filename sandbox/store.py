@@ -115,6 +115,10 @@ class Table:
         for name, value in self._values(row):
             self._enter(name, value, self._place[id])
 
+    def place(self, id: str) -> int:
+        """Return as which of its type an object was made."""
+        return self._place[id]
+
     def change(self, row: Row, fields: Mapping[str, Any]) -> Row:
         """Set fields in place; return the former values, with `_ABSENT` for those that were not there."""
         place, before = self._place[row["id"]], self._values(row)

@@ -62,6 +62,7 @@ _NAMES: Final = frozenset(
         "on_behalf_of",
     }
 )
+_INDEX: Final = re.compile(r"\d{1,9}", re.ASCII)
 _INTEGER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?(\d{1,18}(\.\d*)?|\.\d+)", re.ASCII)
 MAX_DECIMAL_PLACES: Final = 12  # [SDK]
@@ -121,7 +122,7 @@ def _map(operation: str, shape: Shape, value: Node, path: str) -> Any:
 
 
 def _list(operation: str, shape: Shape, value: Node, path: str) -> Any:
-    if not isinstance(value, dict) or shape.item is None or not all(key.isdecimal() for key in value):
+    if not isinstance(value, dict) or shape.item is None or not all(map(_INDEX.fullmatch, value)):
         raise invalid("Invalid array", param=path)
     ordered = sorted(value.items(), key=lambda entry: int(entry[0]))
     return [_value(operation, shape.item, item, f"{path}[{index}]") for index, item in ordered]

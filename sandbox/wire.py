@@ -112,7 +112,9 @@ class Connection(asyncio.Protocol):
         """Return the bytes of a reply, which then counts as sent."""
         headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
         head = h11.Response(status_code=reply.status, headers=headers, reason=_phrase(reply.status))
-        events: list[h11.Event] = [head, h11.Data(data=reply.body), h11.EndOfMessage()]
+        # To HEAD the length is told, and the body is not sent.
+        asked = self._head is not None and self._head.method == b"HEAD"
+        events: list[h11.Event] = [head, *([] if asked else [h11.Data(data=reply.body)]), h11.EndOfMessage()]
         return b"".join(self._http.send(event) or b"" for event in events)
 
     def write(self, reply: Reply) -> None:

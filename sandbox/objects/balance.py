@@ -41,6 +41,11 @@ AT_ONCE: Final = frozenset({"payout_failure", "payout_cancel"})
 DESCRIPTIONS: Final[Mapping[str, str]] = {"stripe_fee": "Stripe processing fees", "tax": "VAT"}  # [K]
 
 
+def is_by_card(charge: Row) -> bool:
+    """Say whether what moves for a charge is of the types for cards: other methods have types of their own [DOC]."""
+    return bool(charge["payment_method_details"]["type"] == "card")
+
+
 def settle(ctx: Context, charge: Row) -> Row:
     """The balance transaction of a captured charge: what is left of it after the fee."""
     amount = charge["amount_captured"]
@@ -49,7 +54,7 @@ def settle(ctx: Context, charge: Row) -> Row:
     fee = min(fee, most) if most is not None else fee
     row = transaction(
         ctx,
-        type="charge",
+        type="charge" if is_by_card(charge) else "payment",
         amount=amount,
         fees={"stripe_fee": fee},
         currency=charge["currency"],

@@ -10,6 +10,7 @@ from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import Refusal, bad_request, missing_parameter, unexpected_state
 from prefect_stripe.sandbox.expand import render
 from prefect_stripe.sandbox.objects import charging, invoice_actions
+from prefect_stripe.sandbox.objects.cash import held, moved
 from prefect_stripe.sandbox.objects.common import positive, target
 from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour, mint
 from prefect_stripe.sandbox.rows import Row
@@ -180,14 +181,9 @@ def _transfer(ctx: Context, intent: Row) -> None:
         raise missing_parameter("customer")
     ctx.change(intent, _funded=intent.get("_funded", 0))  # confirmed again, it keeps what it was paid
     customer = ctx.find("customer", intent["customer"], "customer")
-    _apply(ctx, intent, customer, min(_cash(customer, intent["currency"]), _remaining(intent)))
+    _apply(ctx, intent, customer, min(held(customer, intent["currency"]), _remaining(intent)))
     if intent["status"] != "succeeded":
         ctx.record("payment_intent.requires_action", intent, intent["amount"])
-
-
-def _cash(customer: Row, currency: str) -> int:
-    held: dict[str, int] = customer.get("_cash", {})
-    return held.get(currency, 0)
 
 
 def _remaining(intent: Row) -> int:
@@ -199,9 +195,7 @@ def _apply(ctx: Context, intent: Row, customer: Row, amount: int) -> None:
     currency = intent["currency"]
     remaining = _remaining(intent) - amount
     if amount:
-        held = {**customer.get("_cash", {}), currency: _cash(customer, currency) - amount}
-        ctx.change(customer, _cash=held)
-        _transaction(ctx, customer, currency, -amount, applied_to_payment={"payment_intent": intent["id"]})
+        moved(ctx, customer, currency, -amount, applied_to_payment={"payment_intent": intent["id"]})
     ctx.change(
         intent,
         _funded=intent["_funded"] + amount,
@@ -243,7 +237,7 @@ def apply_payment_intent_customer_balance(ctx: Context) -> Row:
         raise bad_request(
             "The amount is greater than what remains of the PaymentIntent.", code="amount_too_large", param="amount"
         )
-    if amount > _cash(customer, intent["currency"]):  # [K]
+    if amount > held(customer, intent["currency"]):  # [K]
         raise bad_request("The customer's cash balance is too small.", code="balance_insufficient", param="amount")
     _apply(ctx, intent, customer, amount)
     return intent
@@ -254,39 +248,13 @@ def fund_customer_cash_balance(ctx: Context) -> Row:
     params, customer = ctx.params, target(ctx, "customer", "customer")
     amount, currency = params["amount"], params["currency"]
     positive(amount, "amount")
-    ctx.change(customer, _cash={**customer.get("_cash", {}), currency: _cash(customer, currency) + amount})
     transfer = {"type": "us_bank_transfer", "reference": params.get("reference")}
-    row = _transaction(ctx, customer, currency, amount, funded={"bank_transfer": transfer})
+    row = moved(ctx, customer, currency, amount, funded={"bank_transfer": transfer})
     ctx.record("customer_cash_balance_transaction.created", row, amount)
     if customer.get("_reconciliation", "automatic") == "automatic":
         for intent in ctx.select("payment_intent", "customer", customer["id"]):
             action: Row = intent["next_action"] or {}
             waiting = action.get("type") == "display_bank_transfer_instructions"
-            if waiting and intent["currency"] == currency and _cash(customer, currency):
-                _apply(ctx, intent, customer, min(_remaining(intent), _cash(customer, currency)))
+            if waiting and intent["currency"] == currency and held(customer, currency):
+                _apply(ctx, intent, customer, min(_remaining(intent), held(customer, currency)))
     return row
-
-
-def _transaction(ctx: Context, customer: Row, currency: str, amount: int, **details: Any) -> Row:
-    kinds = (
-        "adjusted_for_overdraft",
-        "applied_to_payment",
-        "funded",
-        "refunded_from_payment",
-        "unapplied_from_payment",
-    )
-    return ctx.insert(
-        "customer_cash_balance_transaction",
-        {
-            **dict.fromkeys(kinds),
-            "created": ctx.now,
-            "currency": currency,
-            "customer": customer["id"],
-            "customer_account": None,
-            "ending_balance": _cash(customer, currency),
-            "net_amount": amount,
-            "transferred_to_balance": None,
-            "type": next(iter(details)),
-            **details,
-        },
-    )

@@ -221,7 +221,7 @@ def _refund(ctx: Context, charge: Row, amount: int) -> Row:
     )
     moved = balance.transaction(
         ctx,
-        type="refund",
+        type="refund" if balance.is_by_card(charge) else "payment_refund",
         amount=-amount,
         currency=charge["currency"],
         source=row["id"],

@@ -10,7 +10,7 @@ from prefect_stripe.money import chargeable, exponent
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import Json, Refusal, bad_request, card_error
 from prefect_stripe.sandbox.expand import render
-from prefect_stripe.sandbox.objects import balance
+from prefect_stripe.sandbox.objects import balance, cash
 from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour, card_details
 from prefect_stripe.sandbox.objects.totals import MAXIMUM, minimum
 from prefect_stripe.sandbox.rows import Row
@@ -110,6 +110,8 @@ def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:
 def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, capture: bool = True) -> Outcome:
     """Charge a payment method for an intent; its state follows, and the caller raises the error if there is one."""
     known = behaviour(method)
+    if known.type != "customer_balance":
+        cash.give_back(ctx, intent)
     if known.authenticates and not intent.get("_authenticated"):
         return _authentication(ctx, intent, method, off_session)
     if known.later:
@@ -168,7 +170,8 @@ def settle_as(ctx: Context, intent: Row, charge: Row) -> None:
 
 
 def release(ctx: Context, intent: Row, reason: str | None) -> None:
-    """Cancel an intent; what was authorized goes back to the customer [SDK]."""
+    """Cancel an intent; what was authorized, or transferred, goes back to the customer [SDK]."""
+    cash.give_back(ctx, intent)
     charge = ctx.get("charge", intent["latest_charge"])
     if intent["status"] == "requires_capture" and charge is not None:
         ctx.change(charge, amount_refunded=charge["amount"], refunded=True)

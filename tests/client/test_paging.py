@@ -62,8 +62,28 @@ def test_a_cursor_that_was_deleted_gives_way_to_the_one_before(call: Caller, ser
     assert [query.get("starting_after") for query in asked(server)] == [None, "in_2", "in_3", "in_4"]
 
 
-def test_a_page_all_of_which_was_deleted_is_an_error(call: Caller, server: Server) -> None:
-    server.will(page("in_2", "in_1", more=True), GONE, GONE)
+def test_a_page_all_of_which_was_deleted_gives_way_to_where_it_began(call: Caller, server: Server) -> None:
+    server.will(page("in_6", more=True), page("in_5", "in_4", more=True), GONE, GONE, page("in_3"))
+    assert ids(call.pages("list_invoices")) == [["in_6"], ["in_5", "in_4"], ["in_3"]]
+    assert [query.get("starting_after") for query in asked(server)] == [None, "in_6", "in_4", "in_5", "in_6"]
+
+
+def test_what_is_deleted_as_one_goes_is_all_walked(call: Caller, server: Server) -> None:
+    server.will(page("in_4", "in_3", more=True), GONE, GONE, page("in_2", "in_1", more=True), GONE, GONE, page("in_0"))
+    assert ids(call.pages("list_invoices")) == [["in_4", "in_3"], ["in_2", "in_1"], ["in_0"]]
+    assert [query.get("starting_after") for query in asked(server)] == [
+        None,
+        "in_3",
+        "in_4",
+        None,
+        "in_1",
+        "in_2",
+        None,
+    ]
+
+
+def test_where_it_began_is_gone_too_and_that_is_an_error(call: Caller, server: Server) -> None:
+    server.will(page("in_2", more=True), page("in_1", more=True), GONE, GONE)
     with pytest.raises(InvalidRequestError, match="starting_after"):
         call.pages("list_invoices")
 

@@ -67,8 +67,8 @@ def test_a_page_size_out_of_bounds_is_refused(limit: object) -> None:
         Pager(Call("list_invoices", params={"limit": limit}))
 
 
-@pytest.mark.parametrize("max_items", [-1, True])
-def test_a_number_of_items_out_of_bounds_is_refused(max_items: int) -> None:
+@pytest.mark.parametrize("max_items", [-1, True, "5", 1.5])
+def test_a_number_of_items_out_of_bounds_is_refused(max_items: Any) -> None:
     with pytest.raises(ParameterError, match="max_items is"):
         Pager(Call("list_invoices"), max_items)
 
@@ -139,6 +139,8 @@ def test_the_one_before_takes_the_place_of_a_cursor_that_is_gone() -> None:
         assert pager.step_back(gone())
         assert pager.call is not None
         assert pager.call.params["starting_after"] == cursor
+    assert pager.step_back(gone()), "where the page itself began, which is the beginning"
+    assert pager.call.params["starting_after"] is None
     assert not pager.step_back(gone())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum, IntEnum
+
 import pytest
 
 from prefect_stripe.client import ParameterError
@@ -27,6 +29,17 @@ def test_written(clauses: list[tuple[str, str, object]], match: str, query: str)
 def test_a_value_cannot_end_its_quotes_and_add_a_clause() -> None:
     query = search_query("customers", ("email", ":", 'x" OR name:"y'))
     assert query == 'email:"x\\" OR name:\\"y"'
+
+
+def test_an_enumeration_is_what_it_is_sent_as() -> None:
+    class Currency(str, Enum):  # noqa: UP042 - whose str() is its own name
+        EUR = "eur"
+
+    class Amount(IntEnum):
+        MOST = 100
+
+    query = search_query("payment_intents", ("currency", ":", Currency.EUR), ("amount", "<", Amount.MOST))
+    assert query == 'currency:"eur" AND amount<100'
 
 
 @pytest.mark.parametrize(
