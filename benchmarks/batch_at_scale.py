@@ -71,8 +71,13 @@ def write_orders(path: Path, prefix: str, count: int) -> None:
 
 def work(arguments: argparse.Namespace) -> None:
     """Run the file, in Prefect or without, and print the seconds that it took."""
+    # What the report's picture is drawn with is loaded once, and is no order's.
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+
     from prefect_stripe.blocks import StripeCredentials
 
+    assert matplotlib.backends.backend_agg
     credentials = StripeCredentials(
         api_key=SecretStr("sk_test_sandbox"), api_base=arguments.sandbox, retry_budget_seconds=30
     )

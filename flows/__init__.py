@@ -5,7 +5,7 @@ from prefect_stripe.flows.batch import BatchReport
 from prefect_stripe.flows.close_month import close_month
 from prefect_stripe.flows.collect_invoice import collect_invoice
 from prefect_stripe.flows.extract import extract
-from prefect_stripe.flows.extract_columns import in_major_units
+from prefect_stripe.flows.extract_amounts import in_major_units
 from prefect_stripe.flows.invoice_batch import BatchError, invoice_batch
 from prefect_stripe.flows.invoice_lifecycle import invoice_lifecycle
 from prefect_stripe.flows.invoice_shard import ShardError, invoice_shard

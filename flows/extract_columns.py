@@ -10,7 +10,6 @@ JSON reader takes as long to decode, cannot leave a nested value as it is, and m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from itertools import chain
 from operator import itemgetter
 from types import NoneType
@@ -20,8 +19,7 @@ import orjson
 
 from prefect_stripe.client.errors import SECRET_FIELDS, without_secrets
 from prefect_stripe.fields import FIELDS, Kind
-from prefect_stripe.flows.arrow import Array, Batch, DataType, Schema, Table, pa
-from prefect_stripe.money import major_units
+from prefect_stripe.flows.arrow import Array, Batch, DataType, Schema, pa
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
@@ -181,47 +179,3 @@ _MAKERS: Final[Mapping[Kind, Callable[[Sequence[Any]], Array]]] = {
     "enum": _enum,
     "json": _json,
 }
-
-
-def in_major_units(table: Table, *, currency: str = "currency") -> Table:
-    """Return a table with each amount of minor units as an exact decimal of its currency's major unit.
-
-    1250 is 12.50 USD, 1250 JPY, and 1.250 KWD.
-
-    Args:
-        table: A table that was extracted; its amounts are named in `AMOUNTS`.
-        currency: The column of three-letter codes.
-
-    Returns:
-        The same table; its amounts are `decimal128(38, 3)`.
-
-    Raises:
-        ValueError: A currency that Stripe does not support.
-        KeyError: There is no such column of currencies.
-
-    Example:
-        >>> table = pa.table({"amount": [1250, 1250, 1250], "currency": ["usd", "jpy", "kwd"]})
-        >>> in_major_units(table)["amount"].to_pylist()
-        [Decimal('12.500'), Decimal('1250.000'), Decimal('1.250')]
-    """
-    codes = table.column(currency)
-    codes = codes.cast(pa.string()) if pa.types.is_dictionary(codes.type) else codes
-    for name in table.column_names:
-        if name in AMOUNTS:
-            table = table.set_column(table.column_names.index(name), name, _major(table.column(name), codes))
-    return table
-
-
-def _major(amounts: Array, codes: Array) -> Array:
-    values: list[Decimal | None] = [
-        None if amount is None or code is None else major_units(amount, code)
-        for amount, code in zip(amounts.to_pylist(), codes.to_pylist(), strict=True)
-    ]
-    return pa.chunked_array([pa.array(values, pa.decimal128(38, 3))])
-
-
-_COUNTS: Final = frozenset({"attempt_count", "days_until_due", "next_invoice_sequence", "pending_webhooks", "quantity"})
-AMOUNTS: Final = (
-    frozenset(name for fields in FIELDS.values() for name, kind in fields.items() if kind == "integer") - _COUNTS
-)
-"""The columns of whole minor units."""

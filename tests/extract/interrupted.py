@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from prefect_stripe.client import ClientConfig, StripeClient
-from prefect_stripe.flows.extract import extract_tables
 from prefect_stripe.flows.extract_store import Folder
+from prefect_stripe.flows.extract_work import extract_tables
 from prefect_stripe.flows.extracting import Extraction
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from prefect_stripe.client import OPERATIONS
 from prefect_stripe.fields import FIELDS, Kind
 from prefect_stripe.flows.arrow import pa
-from prefect_stripe.flows.extract_columns import AMOUNTS, OTHER, ColumnError, Columns, in_major_units
+from prefect_stripe.flows.extract_amounts import AMOUNTS, in_major_units
+from prefect_stripe.flows.extract_columns import OTHER, ColumnError, Columns
 from prefect_stripe.flows.extract_tables import TABLES
 from prefect_stripe.schema import parameters
 

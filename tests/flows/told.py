@@ -51,8 +51,8 @@ class Told:
         with get_client(sync_client=True) as client:
             return client.read_flow_run(self.run_id)
 
-    def task_runs(self, expected: int) -> list[tuple[str, str, str]]:
-        """Name, state and flow of each, in order."""
+    def task_runs(self, *names: str) -> list[tuple[str, str, str]]:
+        """Name, state and flow of each, in order, when those that begin so are there and none is at work."""
 
         def read() -> list[tuple[str, str, str]]:
             with get_client(sync_client=True) as client:
@@ -63,7 +63,11 @@ class Told:
                 )
             return [(run.name, str(run.state_name), str(run.task_key)) for run in reversed(runs)]
 
-        return eventually(read, lambda seen: len(seen) >= expected and all(run[1] != "Running" for run in seen))
+        def whole(seen: list[tuple[str, str, str]]) -> bool:
+            there = all(any(run[0].startswith(name) for run in seen) for name in names)
+            return there and not any(run[1] in ("Pending", "Running") for run in seen)
+
+        return eventually(read, whole)
 
     @property
     def artifact(self) -> Artifact:

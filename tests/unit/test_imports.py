@@ -27,10 +27,12 @@ def loaded_by(code: str) -> set[str]:
         ("import prefect_stripe.sandbox", HEAVY | {"httpx", "prefect_stripe.client"}),
         ("import prefect_stripe.sandbox.pytest_plugin", HEAVY | {"httpx", "prefect_stripe.client"}),
         ("import prefect_stripe.blocks", {"pandas", "pyarrow", "stripe", "prefect_stripe.params"}),
+        ("import prefect_stripe.flows", {"pandas", "pyarrow", "duckdb", "numpy", "matplotlib", "stripe"}),
     ],
 )
 def test_an_import_loads_no_more_than_it_needs(code: str, unwanted: set[str]) -> None:
-    assert not loaded_by(code) & (unwanted | (set() if "blocks" in code else OURS_ABOVE))
+    above: set[str] = set() if "blocks" in code or "flows" in code else OURS_ABOVE
+    assert not loaded_by(code) & (unwanted | above)
 
 
 def test_a_call_through_the_client_loads_no_prefect() -> None:
