@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from prefect_stripe.client.config import ClientConfig
 from prefect_stripe.client.errors import StripeError
-from prefect_stripe.client.exchange import Call, Exchange, Outcome, Response, Wait, exchange
+from prefect_stripe.client.exchange import Call, Decode, Exchange, Outcome, Response, Wait, exchange
 from prefect_stripe.client.paging import Page, Pager
 from prefect_stripe.client.transport import async_pool, pool
 
@@ -42,8 +42,8 @@ class _Client:
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
 
-    def _exchange(self, call: Call) -> Exchange:
-        return exchange(call, self.config, self._limits, time.monotonic)
+    def _exchange(self, call: Call, decode: Decode | None) -> Exchange:
+        return exchange(call, self.config, self._limits, time.monotonic, decode)
 
 
 class StripeClient(_Client):
@@ -87,9 +87,9 @@ class StripeClient(_Client):
         """
         return self.perform(_call(operation, ids, params, expand, idempotency_key, stripe_account))
 
-    def perform(self, call: Call) -> Response:
+    def perform(self, call: Call, decode: Decode | None = None) -> Response:
         """Do a call that is written down already."""
-        steps = self._exchange(call)
+        steps = self._exchange(call, decode)
         outcome: Outcome = None
         while True:
             try:
@@ -111,6 +111,7 @@ class StripeClient(_Client):
         expand: Sequence[str] = (),
         stripe_account: str | None = None,
         max_items: int | None = None,
+        decode: Decode | None = None,
     ) -> Iterator[Page]:
         """Fetch a list or a search page by page, each when it is asked for.
 
@@ -121,15 +122,17 @@ class StripeClient(_Client):
             expand: Fields to expand, such as `data.customer`.
             stripe_account: Connected account, where it is not the configured one.
             max_items: How many items at the most, None for all.
+            decode: What makes a page of the bytes of an answer, where not all of it is wanted as Python's own objects;
+                items are mappings with an `id`.
         """
-        return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items)
+        return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items, decode)
 
-    def walk(self, call: Call, max_items: int | None = None) -> Iterator[Page]:
+    def walk(self, call: Call, max_items: int | None = None, decode: Decode | None = None) -> Iterator[Page]:
         """Fetch the pages of a call that is written down already."""
         pager = Pager(call, max_items)
         while pager.call is not None:
             try:
-                response = self.perform(pager.call)
+                response = self.perform(pager.call, decode)
             except StripeError as error:
                 if not pager.step_back(error):
                     raise
@@ -155,9 +158,9 @@ class AsyncStripeClient(_Client):
         """Call one operation once, as `StripeClient.call` does."""
         return await self.perform(_call(operation, ids, params, expand, idempotency_key, stripe_account))
 
-    async def perform(self, call: Call) -> Response:
+    async def perform(self, call: Call, decode: Decode | None = None) -> Response:
         """Do a call that is written down already."""
-        steps = self._exchange(call)
+        steps = self._exchange(call, decode)
         outcome: Outcome = None
         while True:
             try:
@@ -179,16 +182,17 @@ class AsyncStripeClient(_Client):
         expand: Sequence[str] = (),
         stripe_account: str | None = None,
         max_items: int | None = None,
+        decode: Decode | None = None,
     ) -> AsyncIterator[Page]:
         """Fetch a list or a search page by page, as `StripeClient.pages` does."""
-        return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items)
+        return self.walk(_call(operation, ids, params, expand, None, stripe_account), max_items, decode)
 
-    async def walk(self, call: Call, max_items: int | None = None) -> AsyncIterator[Page]:
+    async def walk(self, call: Call, max_items: int | None = None, decode: Decode | None = None) -> AsyncIterator[Page]:
         """Fetch the pages of a call that is written down already."""
         pager = Pager(call, max_items)
         while pager.call is not None:
             try:
-                response = await self.perform(pager.call)
+                response = await self.perform(pager.call, decode)
             except StripeError as error:
                 if not pager.step_back(error):
                     raise

@@ -124,6 +124,8 @@ class Response:
 
 
 Outcome = Answer | NoAnswer | None
+Decode = Callable[[bytes], dict[str, Any] | None]
+"""Makes an object of the body of a success; None where it is none."""
 Exchange = Generator[WireRequest | Wait, Outcome, Response]
 
 
@@ -202,6 +204,7 @@ def exchange(
     config: ClientConfig,
     limits: RateLimits,
     clock: Callable[[], float],
+    decode: Decode | None = None,
 ) -> Exchange:
     """Do one call: yield what to send and how long to wait, and return Stripe's answer.
 
@@ -210,6 +213,7 @@ def exchange(
         config: As whom, and how patiently.
         limits: The account's buckets.
         clock: Seconds on a monotonic clock.
+        decode: What makes an object of the answer, where that is not to be all of Python's own.
 
     Raises:
         StripeError: Of the class that fits the last failure.
@@ -226,7 +230,7 @@ def exchange(
         outcome = yield request
         retry_after: float | None = None
         if isinstance(outcome, Answer):
-            result = read(outcome, operation, call, tries)
+            result = read(outcome, operation, call, tries, decode)
             if isinstance(result, Response):
                 return result
             if unsure and operation.method == "DELETE" and result.http_status == 404 and result.type is not None:
@@ -253,13 +257,16 @@ def exchange(
         yield Wait(pause)
 
 
-def read(answer: Answer, operation: Operation, call: Call, tries: int) -> Response | StripeError:
+def read(
+    answer: Answer, operation: Operation, call: Call, tries: int, decode: Decode | None = None
+) -> Response | StripeError:
     """Make a response of an answer, or the error that it is."""
     status, headers = answer.http_status, answer.headers
     request_id = headers.get("request-id")
     replayed = headers.get("idempotent-replayed") == "true"
-    data = _object_in(answer.body)
-    if 200 <= status < 300 and data is not None and _is_answer(data, operation):
+    success = 200 <= status < 300
+    data = decode(answer.body) if decode is not None and success else object_in(answer.body)
+    if success and data is not None and _is_answer(data, operation):
         return Response(data, status, request_id, replayed, _date(headers.get("date")), tries)
     facts: dict[str, Any] = {
         "operation": operation.name,
@@ -284,7 +291,8 @@ def _is_answer(data: dict[str, Any], operation: Operation) -> bool:
     return bool(operation.paging) or isinstance(data.get("id"), str) or data.get("object") == "balance"
 
 
-def _object_in(body: bytes) -> dict[str, Any] | None:
+def object_in(body: bytes) -> dict[str, Any] | None:
+    """Decode an object; None where it is none."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:

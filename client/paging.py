@@ -83,13 +83,14 @@ class Pager:
         assert self.call is not None, "no page was asked for"
         data, has_more = page.get("data"), page.get("has_more")
         # Taken on trust, a page that does not say whether it is the last would be a list that lacks some.
-        if not isinstance(data, list) or not isinstance(has_more, bool) or not _are_objects(cast(Items, data)):
+        if not isinstance(data, list) or not isinstance(has_more, bool) or (ids := _ids(cast(Items, data))) is None:
             raise self._unusable("the answer is not a page of a list")
         found = cast(list[dict[str, Any]], data)[:: -1 if self._backwards else 1]
         if self._left is not None:
             found = found[: self._left]
             self._left -= len(found)
-        self.call = self._next(self.call, page, found) if has_more and self._left != 0 else None
+        ids = ids[:: -1 if self._backwards else 1]
+        self.call = self._next(self.call, page, ids) if has_more and self._left != 0 else None
         return found
 
     def step_back(self, error: StripeError) -> bool:
@@ -115,12 +116,12 @@ class Pager:
             return "page"
         return "ending_before" if self._backwards else "starting_after"
 
-    def _next(self, call: Call, page: Mapping[str, Any], found: list[dict[str, Any]]) -> Call:
+    def _next(self, call: Call, page: Mapping[str, Any], ids: list[str]) -> Call:
         if self._paging == "search":
             cursor = page.get("next_page")
         else:
-            self._earlier = [call.params.get(self._cursor), *map(_id, found)]
-            cursor = self._earlier.pop() if found else None
+            self._earlier = [call.params.get(self._cursor), *ids]
+            cursor = self._earlier.pop() if ids else None
         if not isinstance(cursor, str) or not cursor or cursor in self._walked:
             raise self._unusable("the page says that more follow, and not where")
         self._walked.add(cursor)
@@ -131,14 +132,14 @@ class Pager:
         return APIError(message, operation=self.call.operation, ids=self.call.ids)
 
 
-def _are_objects(items: Items) -> bool:
+def _ids(items: Items) -> list[str] | None:
+    """The ids of items, None where one of them is no object."""
     # Without a step of Python's an item: there are a hundred a page.
-    if not {*map(type, items)} <= {dict}:
-        return False
     try:
-        return {*map(type, map(_id, cast(list[dict[str, object]], items)))} <= {str}
-    except KeyError:
-        return False
+        ids = [*map(_id, cast(list[dict[str, Any]], items))]
+    except (KeyError, TypeError):
+        return None
+    return ids if {*map(type, ids)} <= {str} else None
 
 
 def _with(call: Call, **params: Any) -> Call:

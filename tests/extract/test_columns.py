@@ -18,6 +18,7 @@ from prefect_stripe.fields import FIELDS, Kind
 from prefect_stripe.flows.arrow import pa
 from prefect_stripe.flows.extract_amounts import AMOUNTS, in_major_units
 from prefect_stripe.flows.extract_columns import OTHER, ColumnError, Columns
+from prefect_stripe.flows.extract_decoder import PageDecoder
 from prefect_stripe.flows.extract_tables import TABLES
 from prefect_stripe.schema import parameters
 
@@ -62,14 +63,50 @@ def as_sent(name: str, row: dict[str, Any]) -> dict[str, Any]:
 def test_what_stripe_sent_is_in_the_row_and_the_schema_never_changes(data: st.DataObject, name: str) -> None:
     rows = data.draw(st.lists(objects(name), max_size=4))
     columns = Columns(name)
-    batch = columns.of(rows)
-    assert batch.schema.equals(columns.schema)
-    got = [as_sent(name, row) for row in batch.to_pylist()]
-    for one, row in zip(got, rows, strict=True):
-        for field in [field for field, kind in FIELDS[name].items() if kind == "decimal" and field in one]:
-            assert one.pop(field) == Decimal(str(row[field]))
-            row = {**row, field: None}
-        assert one == {field: value for field, value in row.items() if value is not None or field not in FIELDS[name]}
+    decoder = PageDecoder(columns)
+    # By themselves; of a page with fields that are new to its decoder; of the next one; and of several in one batch.
+    first, second = decoded(decoder, rows), decoded(decoder, rows)
+    for some in (rows, first, second, [*second, *decoded(PageDecoder(columns), rows), *rows]):
+        batch = columns.of(some)
+        assert batch.schema.equals(columns.schema)
+        got = [as_sent(name, row) for row in batch.to_pylist()]
+        for one, row in zip(got, rows * (len(some) // len(rows)) if rows else [], strict=True):
+            for field in [field for field, kind in FIELDS[name].items() if kind == "decimal" and field in one]:
+                assert one.pop(field) == Decimal(str(row[field]))
+                row = {**row, field: None}
+            assert one == {
+                field: value for field, value in row.items() if value is not None or field not in FIELDS[name]
+            }
+
+
+def test_a_field_that_is_new_is_learnt_and_what_is_nested_stays_json_without_its_line_breaks() -> None:
+    columns = Columns("charge")
+    decoder = PageDecoder(columns)
+    sent: list[dict[str, Any]] = [
+        {"id": "ch_1", "metadata": {"a": "1\n2"}, "new": [1, {"b": None}]},
+        {"id": "ch_2", "metadata": {}},
+    ]
+    assert decoded(decoder, sent)[0] == sent[0]
+    assert bytes(decoded(decoder, sent)[0]["new"]).startswith(b"[\n")
+    first, second = columns.of(decoded(decoder, sent)).to_pylist()
+    assert (first["metadata"], first[OTHER]) == ('{"a":"1\\n2"}', '{"new":[1,{"b":null}]}')
+    assert (second["metadata"], second[OTHER]) == ("{}", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"[]", None),
+        (b"{", None),
+        (b'{"data": 1, "has_more": false}', {"data": 1, "has_more": False}),
+        (b'{"data": [1], "has_more": false}', {"data": [1], "has_more": False}),
+        (b'{"data": [{"amount": 1.0}]}', {"data": [{"amount": 1.0}]}),
+        (b'{"data": [{"id": "ch_1", "if": 1, "a-b": 2}]}', {"data": [{"id": "ch_1", "if": 1, "a-b": 2}]}),
+    ],
+)
+def test_what_is_no_page_of_such_rows_is_decoded_as_any_answer_is(body: bytes, found: object) -> None:
+    decoder = PageDecoder(Columns("charge"))
+    assert decoder.page(body) == decoder.page(body) == found
 
 
 @pytest.mark.parametrize(
@@ -132,7 +169,15 @@ def test_a_decimal_is_exact_or_an_error() -> None:
             Columns("price").of([price | {"unit_amount_decimal": wrong}])
 
 
-def test_no_secret_is_kept_wherever_it_is() -> None:
+def decoded(decoder: PageDecoder, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    page = decoder.page(json.dumps({"object": "list", "data": rows, "has_more": False}, indent=2).encode())
+    assert page is not None
+    assert page["has_more"] is False
+    return page["data"]
+
+
+@pytest.mark.parametrize("by_pages", [False, True])
+def test_no_secret_is_kept_wherever_it_is(*, by_pages: bool) -> None:
     secret = "pi_1_secret_hush"
     row = {
         "id": "pi_1",
@@ -141,7 +186,10 @@ def test_no_secret_is_kept_wherever_it_is() -> None:
         "last_payment_error": {"payment_intent": {"client_secret": secret, "id": "pi_0"}},
         "new": {"confirmation_secret": {"client_secret": secret}},
     }
-    kept = Columns("payment_intent").of([row]).to_pylist()[0]
+    columns = Columns("payment_intent")
+    decoder = PageDecoder(columns)
+    pages = [decoded(decoder, [row]), decoded(decoder, [row])]
+    kept = columns.of(pages[1] if by_pages else [row]).to_pylist()[0]
     assert "hush" not in str(kept)
     assert json.loads(kept["last_payment_error"]) == {"payment_intent": {"client_secret": None, "id": "pi_0"}}
 
