@@ -6,12 +6,30 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from prefect_stripe.flows.ledger_rows import BalanceRow, Difference, stop_at
 
 COLUMNS: Final = ("posts", "number", "account", "party")
 NEEDED: Final = ("posts", "account")
+
+# fmt: off
+TYPES: Final = frozenset({
+    "adjustment", "advance", "advance_funding", "anticipation_repayment", "application_fee", "application_fee_refund",
+    "charge", "climate_order_purchase", "climate_order_refund", "connect_collection_transfer", "contribution",
+    "fee_credit_funding", "inbound_transfer", "inbound_transfer_reversal", "issuing_authorization_hold",
+    "issuing_authorization_release", "issuing_dispute", "issuing_dispute_provisional_credit",
+    "issuing_dispute_provisional_credit_reversal", "issuing_transaction", "obligation_outbound",
+    "obligation_reversal_inbound", "payment", "payment_failure_refund", "payment_network_reserve_hold",
+    "payment_network_reserve_release", "payment_refund", "payment_reversal", "payment_unreconciled", "payout",
+    "payout_cancel", "payout_failure", "payout_minimum_balance_hold", "payout_minimum_balance_release", "refund",
+    "refund_failure", "reserve_hold", "reserve_release", "reserve_transaction", "reserved_funds",
+    "stripe_balance_payment_debit", "stripe_balance_payment_debit_reversal", "stripe_fee", "stripe_fx_fee", "tax_fee",
+    "tax_fund", "topup", "topup_reversal", "transfer", "transfer_cancel", "transfer_failure", "transfer_refund",
+})
+# fmt: on
+"""The types of balance transactions of the API's version that is pinned."""
 
 BALANCE: Final = "balance"
 """What the chart calls the account that is Stripe's balance."""
@@ -86,6 +104,10 @@ def read_chart(lines: Iterable[str]) -> Chart:
             raise ChartError(
                 f"row {number} of the file of accounts: {posts!r} is neither balance, nor category:… nor fee:…"
             )
+        _, narrower, type = posts.partition("/")
+        if narrower and type not in TYPES:
+            near = ", ".join(get_close_matches(type, TYPES, 2)) or "one of Stripe's types of balance transactions"
+            raise ChartError(f"row {number} of the file of accounts: {type!r} in {posts} is no type; write {near}")
         if posts in accounts:
             raise ChartError(f"row {number} of the file of accounts: {posts} is there twice")
         accounts[posts] = Account(code, name, party)

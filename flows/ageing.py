@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +22,7 @@ STATUSES: Final = ("open", "uncollectible")
 """What is still owed: also what is written off in the hope of nothing may yet be paid."""
 
 ENDED: Final = ("paid", "void")
+_FORMULA: Final = re.compile(r"[=+@\t\r]|-(?![\d.]+$)")
 
 
 @dataclass(frozen=True)
@@ -194,5 +196,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows(map(_safe, rows))
     return file.getvalue()
+
+
+def _safe(row: Sequence[object]) -> list[object]:
+    # People open these in a spreadsheet, and customers choose their names.
+    return [f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in row]

@@ -24,7 +24,7 @@ from prefect_stripe.flows.ledger_store import LedgerError, ledger_at
 from prefect_stripe.flows.manifests import Folder
 from prefect_stripe.flows.months import Month, zone_of
 from prefect_stripe.flows.payout_matching import BankFileError, read_bank_lines
-from prefect_stripe.flows.places import local_copy
+from prefect_stripe.flows.places import local_copy, name_of
 from prefect_stripe.flows.story import artifact_key, logger
 from prefect_stripe.money import minor_units
 
@@ -118,10 +118,10 @@ def close_month(
     )
     _emit("closed", told, report.model_dump(mode="json", exclude={"files"}))
     logger().info(str(report))
-    return cast(dict[str, Any], Completed(name=_name_of(report), message=str(report), data=report.model_dump()))
+    return cast(dict[str, Any], Completed(name=_state_of(report), message=str(report), data=report.model_dump()))
 
 
-def _name_of(report: CloseReport) -> str:
+def _state_of(report: CloseReport) -> str:
     if report.late:
         return "CompletedWithLateTransactions"
     return "CompletedWithUnmatchedPayouts" if report.unmatched else "Completed"
@@ -147,7 +147,10 @@ def chart_in(accounts_file: str) -> Chart:
 
 def _lines_of(place: str, read: Any) -> Any:
     with local_copy(place) as copy, copy.open(encoding="utf-8-sig", newline="") as file:
-        return read(file)
+        try:
+            return read(file)
+        except UnicodeDecodeError:
+            raise ValueError(f"{name_of(place)} is not in UTF-8: save it as CSV in UTF-8") from None
 
 
 def balances_in(text: str) -> Sums:

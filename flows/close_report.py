@@ -69,7 +69,6 @@ def report_of(closed: Closed, *, with_bank: bool) -> CloseReport:
     debits = dict[str, int]()
     for line in closed.lines:
         debits[line.currency] = debits.get(line.currency, 0) + line.debit
-    in_transit = closed.transit.closing if closed.transit else {}
     return CloseReport(
         month=there.month,
         time_zone=there.time_zone,
@@ -84,7 +83,7 @@ def report_of(closed: Closed, *, with_bank: bool) -> CloseReport:
                 movement=there.movement[name],
                 closing=there.closing[name],
                 debits=debits.get(name, 0),
-                in_transit=in_transit.get(name, 0),
+                in_transit=there.in_transit.get(name, 0),
             )
             for name in there.closing
         ],

@@ -141,6 +141,7 @@ def _close(client: StripeClient, asked: Close) -> Closed:
         opening=_complete(opening, read.closing),
         movement=_complete(movement, read.closing),
         closing=_complete(read.closing, opening),
+        in_transit=in_transit.closing,
         files={name: digest(text) for name, text in files.items()},
     )
     posted = _ledger(asked, lines)

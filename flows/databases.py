@@ -25,7 +25,7 @@ def url_at(place: str, variable: str, files: str) -> URL | None:
     Raises:
         ValueError: It is neither, or a password stands where everybody reads it.
     """
-    if place and "://" in place and _url(place, files).password:
+    if place and "://" in place and _has_secret(_url(place, files)):
         # A flow's parameters are kept in clear, and shown.
         raise ValueError(f"its URL holds a password: put it into the variable {variable} of the worker")
     place = place or os.environ.get(variable, "")
@@ -35,8 +35,21 @@ def url_at(place: str, variable: str, files: str) -> URL | None:
 def _url(place: str, files: str) -> URL:
     try:
         return make_url(place if "://" in place else f"{files}:///{place}")
-    except ArgumentError as error:
-        raise ValueError("it is no path and no SQLAlchemy URL") from error
+    except (ArgumentError, ValueError):
+        raise ValueError("it is no path and no SQLAlchemy URL") from None
+
+
+def _has_secret(url: URL) -> bool:
+    # Drivers take a password by the query, too, each by a name of its own; some a whole string of them.
+    named = any(
+        word in name.lower() for name in url.query for word in ("pass", "pwd", "secret", "token", "odbc_connect")
+    )
+    return bool(url.password) or named
+
+
+def shown(url: URL) -> str:
+    """Write a URL without what may be secret in it."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def engine_at(url: URL) -> Engine:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+import duckdb
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,12 +21,16 @@ from sqlalchemy import (
     Float,
     MetaData,
     Numeric,
+    Select,
     String,
     Table,
     Text,
+    column,
     delete,
     func,
     insert,
+    inspect,
+    literal_column,
     select,
 )
 from sqlalchemy.engine import URL
@@ -35,7 +40,7 @@ from sqlalchemy.sql import quoted_name
 
 from prefect_stripe.flows.arrow import Schema, pa, pc
 from prefect_stripe.flows.arrow import Table as Rows
-from prefect_stripe.flows.databases import engine_at, reason_of, url_at
+from prefect_stripe.flows.databases import engine_at, reason_of, shown, url_at
 from prefect_stripe.flows.extract_changes import TOMBSTONES, columns_of
 from prefect_stripe.flows.extract_store import Manifest, TableFolder
 from prefect_stripe.flows.extract_tables import Table as Extracted
@@ -91,7 +96,7 @@ class Database:
         Raises:
             DatabaseError: It cannot be opened.
         """
-        self._shown = url.render_as_string(hide_password=True)
+        self._shown = shown(url)
         with self._told():
             self._engine = engine_at(url)
             with self._engine.begin() as connection:
@@ -113,6 +118,7 @@ class Database:
         written = 0
         with self._told(), self._engine.begin() as connection:
             self._check_account(connection, table, manifest.account)
+            self._check_rows(connection, table, folder, manifest)
             schemas = {name: columns.schema for name, columns in columns_of(table).items()}
             for name, schema in schemas.items():
                 written += _Load(connection, name, schema, manifest).bring(
@@ -134,11 +140,30 @@ class Database:
                 f"{self._shown} holds {table.name} of the account {others[0]!r}, not of {account!r}: name another"
             )
 
+    def _check_rows(self, connection: Connection, table: Extracted, folder: TableFolder, manifest: Manifest) -> None:
+        """See that some of what is there is in the folder, too: the keys of two accounts look alike."""
+        loaded = select(LOADED.c.sha256, LOADED.c.rows).where(LOADED.c.table_name == table.name)
+        there = {sha256 for sha256, rows in connection.execute(loaded) if rows}
+        own = [file for file in manifest.files if file.table == table.name]
+        if not there or there & {file.sha256 for file in own} or not inspect(connection).has_table(table.name):
+            return
+        dead = folder.tombstones()
+        known = {*dead["id"].to_pylist()} if dead is not None else set[str]()
+        for file in own:
+            known |= {*folder.rows(table.name, file.window, staged=False, columns=["id"])["id"].to_pylist()}
+        some: Select[Any] = select(column("id")).select_from(Table(table.name, MetaData())).limit(AT_ONCE)
+        ids = connection.execute(some).scalars().all()
+        if ids and known.isdisjoint(ids):
+            raise DatabaseError(
+                f"{self._shown} holds {table.name} of another account, {ids[0]} for one: name another database, or "
+                "drop that table"
+            )
+
     @contextmanager
     def _told(self) -> Generator[None]:
         try:
             yield
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, duckdb.Error, ImportError) as error:
             raise DatabaseError(f"the database {self._shown} cannot be used: {reason_of(error)}") from error
 
 
@@ -178,12 +203,20 @@ class _Load:
         return sum(wanted[file][1] for file in new)
 
     def _known(self) -> dict[str, tuple[str, int]]:
-        """Say what is there of the table; nothing where it has other columns, or was meddled with."""
+        """Say what is there of the table; nothing where it has other columns, or other numbers of rows."""
         query = select(LOADED).where(LOADED.c.table_name == self._name)
         found = list(self._connection.execute(query).mappings())
         known = {row["file"]: (row["sha256"], row["rows"]) for row in found}
-        if any(row["columns_sha256"] != self._columns for row in found):
-            self._connection.execute(DropTable(self._table, if_exists=True))
+        if inspect(self._connection).has_table(self._name):
+            there = self._connection.execute(select(literal_column("*")).select_from(self._table).limit(0)).keys()
+            others = {*there} != {*self._table.columns.keys()}
+            if others and not found:
+                raise DatabaseError(
+                    f"there is a table {self._name} already, which was not loaded from here: name another database, or "
+                    "drop that table"
+                )
+            if others or any(row["columns_sha256"] != self._columns for row in found):
+                self._connection.execute(DropTable(self._table))
         self._connection.execute(CreateTable(self._table, if_not_exists=True))
         if self._count() == sum(rows for _, rows in known.values()):
             return known
@@ -203,11 +236,11 @@ class _Load:
 
     def _write(self, rows: Rows) -> None:
         if self._connection.dialect.name == "duckdb":
-            duckdb: Any = self._connection.connection.driver_connection
-            duckdb.register("extracted_rows", rows)
+            driver: Any = self._connection.connection.driver_connection
+            driver.register("extracted_rows", rows)
             # The name is that of a table of ours.
-            duckdb.execute(f'INSERT INTO "{self._name}" BY NAME SELECT * FROM extracted_rows')  # noqa: S608
-            duckdb.unregister("extracted_rows")
+            driver.execute(f'INSERT INTO "{self._name}" BY NAME SELECT * FROM extracted_rows')  # noqa: S608
+            driver.unregister("extracted_rows")
             return
         for batch in _plain(rows, exact=self._connection.dialect.name != "sqlite"):
             self._connection.execute(insert(self._table), batch)

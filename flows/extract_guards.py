@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect_stripe.client import StripeClient
+from prefect_stripe.client import InvalidRequestError, StripeClient
 from prefect_stripe.fields import FIELDS
 from prefect_stripe.flows.extract_changes import Told
 from prefect_stripe.flows.extract_store import FileRecord, Manifest, ManifestError, TableFolder
@@ -68,25 +68,48 @@ def check_account(
         ManifestError: None is, and they cannot have been deleted.
         StripeError: Stripe refused, failed, or could not be reached.
     """
-    file = max((file for file in manifest.files if file.table == table.name and file.rows), key=_ends, default=None)
-    if file is None:
+    files = sorted((file for file in manifest.files if file.table == table.name and file.rows), key=_ends)
+    if not files:
         return
-    newest = folder.rows(table.name, file.window, staged=False, columns=["id", table.at]).slice(0, PAGE)
-    ids = {*newest["id"].to_pylist()}
-    seconds = [int(at.timestamp()) for at in newest[table.at].to_pylist()]
-    if table.kept_days is not None and min(seconds) < now - (table.kept_days - 1) * DAY:
-        return
-    created = {"gte": min(seconds), "lt": max(seconds) + 1}
-    pages = client.pages(table.operation, params={**table.parts[file.part], "created": created, "limit": PAGE})
-    if any(row["id"] in ids for page in pages for row in page):
+    newest = _some(table, folder, files[-1])
+    if table.kept_days is not None and min(newest.values()) < now - (table.kept_days - 1) * DAY:
         return
     may_be_gone = "deleted" in FIELDS[table.object] or len(table.parts) > 1
-    if may_be_gone and (told is None or ids <= told.keys()):
+    if _any_listed(client, table, files[-1], newest) or (
+        may_be_gone and told is not None and newest.keys() <= told.keys()
+    ):
+        return
+    # The newest may have been deleted, all of them, where the feed was not asked; hardly the oldest, too.
+    if may_be_gone and told is None and _any_listed(client, table, files[0], _some(table, folder, files[0])):
+        return
+    one = sorted(newest)[-1]
+    if table.object == "customer" and _is_deleted(client, one):
         return
     raise ManifestError(
-        f"{table.name}: its objects are not those of this account, {sorted(ids)[-1]} for one: name another folder, or "
-        "other credentials"
+        f"{table.name}: its objects are not those of this account, {one} for one: name another folder, or other "
+        "credentials"
     )
+
+
+def _some(table: Table, folder: TableFolder, file: FileRecord) -> dict[str, int]:
+    """Return the ids of some objects of a file, and when each was created, in Unix seconds."""
+    rows = folder.rows(table.name, file.window, staged=False, columns=["id", table.at]).slice(0, PAGE)
+    seconds = [int(at.timestamp()) for at in rows[table.at].to_pylist()]
+    return dict(zip(rows["id"].to_pylist(), seconds, strict=True))
+
+
+def _any_listed(client: StripeClient, table: Table, file: FileRecord, some: Mapping[str, int]) -> bool:
+    created = {"gte": min(some.values()), "lt": max(some.values()) + 1}
+    pages = client.pages(table.operation, params={**table.parts[file.part], "created": created, "limit": PAGE})
+    return any(row["id"] in some for page in pages for row in page)
+
+
+def _is_deleted(client: StripeClient, customer: str) -> bool:
+    # Of a customer that was deleted, its own account alone says so.
+    try:
+        return bool(client.call("retrieve_customer", customer).data.get("deleted"))
+    except InvalidRequestError:
+        return False
 
 
 def _ends(file: FileRecord) -> int:

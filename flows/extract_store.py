@@ -270,6 +270,26 @@ class TableFolder:
         tombstones = self.folder.read(self._tombstones)
         if manifest.deleted_sha256 != (None if tombstones is None else sha256(tombstones).hexdigest()):
             raise ManifestError(f"{self._tombstones} is not what was extracted")
+        self._check_others({file.window.name + ENDING for file in manifest.files})
+
+    def check_new(self) -> None:
+        """See that a folder without a manifest has no files: whoever reads it would count them too.
+
+        Raises:
+            ManifestError: It has.
+        """
+        self._check_others(set())
+        if self.folder.read(self._tombstones) is not None:
+            raise ManifestError(f"{self._tombstones} is there, and no manifest: take it away, or name another folder")
+
+    def _check_others(self, known: set[str]) -> None:
+        for table in self.tables:
+            others = [name for name in self.folder.names(table) if name.endswith(ENDING) and name not in known]
+            if others:
+                raise ManifestError(
+                    f"{table}: {others[0]} and {len(others) - 1} more files are there, of which the manifest says "
+                    "nothing: take them away, or name another folder"
+                )
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Bring the windows of a run into the folders, and take out those that they replace.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import Final, Protocol
 
 from prefect_stripe.blocks import StripeCredentials
@@ -16,6 +16,7 @@ from prefect_stripe.flows.extract_store import Folder, ManifestError
 from prefect_stripe.flows.extract_tables import DAY, TABLES
 from prefect_stripe.flows.extract_windows import EARLIEST, GapError
 from prefect_stripe.flows.extracting import Extracted, Extraction, extract_table
+from prefect_stripe.flows.months import day_of
 
 TELL_SECONDS: Final = 5.0
 ERRORS: Final = (GapError, ManifestError, ColumnError, DatabaseError)
@@ -43,7 +44,7 @@ def asked_of(
     """
     begins = EARLIEST
     if since:
-        begins = max(EARLIEST, int(datetime.combine(date.fromisoformat(since), time(), UTC).timestamp()))
+        begins = max(EARLIEST, int(datetime.combine(day_of(since, "since"), time(), UTC).timestamp()))
     now = credentials.get_client().call("retrieve_balance").date or datetime.now(UTC)
     return Extraction(
         account=credentials.account,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Event
 from typing import Any
@@ -125,6 +126,8 @@ def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full
 def _extracted(client: StripeClient, table: Table, asked: Extraction, folder: TableFolder, *, full: bool) -> Extracted:
     """Read what is not in a table's folder yet, and what has changed, and see that it is whole."""
     manifest = folder.manifest()
+    if manifest is None:
+        folder.check_new()
     if manifest is not None and manifest.state == "committing":
         manifest = folder.commit(manifest)
     if manifest is not None and (manifest.begins, set(manifest.parts)) != (asked.begins, set(table.parts)):
@@ -161,15 +164,14 @@ def _told(
 def _planned(table: Table, asked: Extraction, former: Manifest | None, *, anew: bool) -> Manifest:
     """Say what a run that begins is to read: the time, and the windows of the former run that it replaces."""
     if asked.begins >= asked.ends:
-        raise ManifestError(f"{table.name}: there is no time from {asked.begins} until before {asked.ends}")
+        raise ManifestError(f"{table.name}: {_day(asked.begins)} is yet to come")
     files = former.files if former is not None else []
     anew = anew or former is None or former.columns != _hash(table)
     again = asked.begins
     if former is not None and not anew:
         again = former.ends - (asked.look_back if table.settled else 0)
-        if table.kept_days is not None:
-            # What Stripe keeps no more is kept here.
-            again = max(again, min(former.ends, asked.ends - (table.kept_days - 1) * DAY))
+    if former is not None and table.kept_days is not None:
+        again = max(again, _kept_here(table, asked, former))
     return Manifest(
         state="reading",
         table=table.name,
@@ -185,6 +187,18 @@ def _planned(table: Table, asked: Extraction, former: Manifest | None, *, anew: 
         deleted=former.deleted if former is not None else 0,
         deleted_sha256=former.deleted_sha256 if former is not None else None,
     )
+
+
+def _kept_here(table: Table, asked: Extraction, former: Manifest) -> int:
+    """Say from when on Stripe still has what it keeps for some days alone: what is older is here, and nowhere else."""
+    assert table.kept_days is not None
+    again = min(former.ends, asked.ends - (table.kept_days - 1) * DAY)
+    if former.columns != _hash(table) and any(file.rows and file.gte < again for file in former.files):
+        raise ManifestError(
+            f"{table.name}: it was extracted with other columns, by another version, and Stripe has no more than "
+            f"{table.kept_days} days of it: keep that folder, and name another"
+        )
+    return again if former.columns == _hash(table) else asked.begins
 
 
 def _read(
@@ -283,5 +297,10 @@ def _hash(table: Table) -> str:
 
 def _elsewhen(manifest: Manifest, asked: Extraction) -> ManifestError:
     return ManifestError(
-        f"{manifest.table}: it was extracted from {manifest.begins} on, not from {asked.begins} on: name another folder"
+        f"{manifest.table}: it was extracted from {_day(manifest.begins)} on, not from {_day(asked.begins)} on: name "
+        "another folder, or the same day"
     )
+
+
+def _day(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).date().isoformat()

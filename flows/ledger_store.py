@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.sql import func
 
 from prefect_stripe.flows.accounts import Account
-from prefect_stripe.flows.databases import engine_at, reason_of, url_at
+from prefect_stripe.flows.databases import engine_at, reason_of, shown, url_at
 from prefect_stripe.flows.journal import Line, entries
 from prefect_stripe.flows.ledger_rows import Difference, stop_at
 from prefect_stripe.flows.months import Month
@@ -92,7 +92,7 @@ class Ledger:
             LedgerError: It cannot be opened.
         """
         self.account, self.time_zone = account, time_zone
-        self._shown = url.render_as_string(hide_password=True)
+        self._shown = shown(url)
         with self._told():
             self._engine = engine_at(url)
         self._retried(lambda: _METADATA.create_all(self._engine))
@@ -136,6 +136,26 @@ class Ledger:
                 select(func.max(LINES.c.created)).where(LINES.c.stripe_account == self.account)
             ).scalar()
         return found
+
+    def check_account(self, there: set[str]) -> None:
+        """See that the newest transactions are at Stripe: there, none is ever deleted.
+
+        Args:
+            there: The transactions that Stripe has since the newest.
+
+        Raises:
+            LedgerError: They are not: the key is another account's.
+        """
+        newest = self.newest()
+        with self._told(), self._engine.connect() as connection:
+            ids = connection.execute(
+                select(LINES.c.transaction_id).where(LINES.c.stripe_account == self.account, LINES.c.created == newest)
+            ).scalars()
+            if missing := sorted({*ids} - there):
+                raise LedgerError(
+                    f"the ledger holds {missing[0]}, which this account has not: name another ledger, or other "
+                    "credentials"
+                )
 
     def first_open(self) -> date | None:
         """Return the first day that is not in a closed month, or None where no month was closed."""

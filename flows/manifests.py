@@ -34,6 +34,7 @@ class Manifest(BaseModel):
     opening: Sums
     movement: Sums
     closing: Sums
+    in_transit: Sums = Field(description="What was on its way to the bank at the end.")
     files: dict[str, str] = Field(description="SHA-256 of each file, by its name.")
 
     def in_json(self) -> str:

@@ -20,6 +20,26 @@ def zone_of(name: str) -> ZoneInfo:
         raise ValueError(f"{name!r} is no time zone: write its IANA name, such as Europe/Berlin") from error
 
 
+def day_of(text: str, name: str) -> date:
+    """Read a day.
+
+    Args:
+        text: The day, such as 2026-10-31.
+        name: What the message calls it.
+
+    Raises:
+        ValueError: There is none such.
+
+    Example:
+        >>> day_of("2026-10-31", "since")
+        datetime.date(2026, 10, 31)
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{name}: {text!r} is no day: write it as 2026-10-31") from None
+
+
 def local_date(created: int, zone: ZoneInfo) -> date:
     """Return the day, in a time zone, of a time in Unix seconds.
 

@@ -34,7 +34,7 @@ from prefect_stripe.flows.driver import failed
 from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.ledger_rows import BooksError
 from prefect_stripe.flows.ledger_source import items
-from prefect_stripe.flows.months import zone_of
+from prefect_stripe.flows.months import day_of, zone_of
 from prefect_stripe.flows.places import name_of, writing
 from prefect_stripe.flows.story import artifact_key, logger
 from prefect_stripe.flows.sync_ledger import DAY
@@ -115,7 +115,9 @@ def receivables(
     told = as_of or "today"
     try:
         credentials = credentials or StripeCredentials.from_environment()
-        some, day = read(credentials.get_client(), date.fromisoformat(as_of) if as_of else None, time_zone)
+        if ageing_file and ageing_file == invoices_file:
+            raise ValueError("the ageing and the invoices are two files: name another for one of them")
+        some, day = read(credentials.get_client(), day_of(as_of, "as_of") if as_of else None, time_zone)
         control = balances_in(control_balances) if control_balances.strip() else None
         if control is not None:
             check_control(some, control)

@@ -22,7 +22,7 @@ from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.journal import check_journal, journal
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Sums, check_rows, sums
 from prefect_stripe.flows.ledger_store import Ledger, LedgerError, ledger_at
-from prefect_stripe.flows.months import local_date, zone_of
+from prefect_stripe.flows.months import day_of, local_date, zone_of
 from prefect_stripe.flows.story import logger
 from prefect_stripe.money import format_amount
 
@@ -91,7 +91,7 @@ def sync_ledger(
         if books is None:
             raise LedgerError("no ledger is named: give its path or URL, or set STRIPE_LEDGER on the worker")
         client = credentials.get_client()
-        first = date.fromisoformat(since) if since else None
+        first = day_of(since, "since") if since else None
         rows, report = post_new(client, books, chart_in(accounts_file), first, timedelta(hours=look_back_hours))
     except (StripeError, ValidationError, BooksError, ChartError, LedgerError, OSError, ValueError) as error:
         return cast(dict[str, Any], failed(f"nothing was posted: {error}", error))
@@ -119,6 +119,7 @@ def post_new(
     if newest is not None:
         begins = max(begins, datetime.fromtimestamp(newest, UTC) - look_back)
     rows = ledger_source.balance_rows(client, begins)
+    books.check_account({row.id for row in rows})
     check_rows(rows)
     check_mapped(rows, chart)
     first_open, posted = books.first_open(), set[str]()

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 
 from prefect_stripe.flows import closing, ledger_source
 from prefect_stripe.flows.accounts import DEFAULT, Account, Chart
+from prefect_stripe.flows.close_report import report_of
 from prefect_stripe.flows.journal import Line
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Sums
 from prefect_stripe.flows.months import zone_of
@@ -100,6 +101,8 @@ def test_a_payout_over_the_end_of_the_month_is_in_transit_and_arrives_in_the_nex
     assert payout.state == "in transit"
     assert closed.transit is not None
     assert closed.transit.closing == {"usd": payout.amount}
+    again = books.close()
+    assert [report_of(one, with_bank=False).currencies[0].in_transit for one in (closed, again)] == [payout.amount] * 2
     books.at(2035, 12, 2)
     after = books.close(NOVEMBER)
     assert after.transit is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_stripe.flows.accounts import DEFAULT, Account, Chart, ChartError, check_mapped, read_chart
+from prefect_stripe.flows.accounts import DEFAULT, TYPES, Account, Chart, ChartError, check_mapped, read_chart
 from prefect_stripe.flows.journal import Line, check_journal, entry, journal
 from prefect_stripe.flows.journal_formats import MOST_LINES, files, transactions_in
 from prefect_stripe.flows.ledger_rows import (
@@ -321,11 +323,17 @@ def test_a_chart_is_read_as_it_is_written() -> None:
         (["posts,account", "balance,A", "balance,B"], "row 3 .* balance is there twice"),
         (["posts,account", "balance,"], "row 2 .* must both say something"),
         (["posts,account", "balance,A", "charge,B"], "'charge' is neither"),
+        (["posts,account", "balance,A", "category:fee/taxfee,B"], "row 3 .* 'taxfee' .* is no type; write tax_fee"),
     ],
 )
 def test_a_chart_that_says_nothing_or_two_things_is_refused(lines: list[str], says: str) -> None:
     with pytest.raises(ChartError, match=says):
         read_chart(lines)
+
+
+def test_the_types_are_those_of_the_official_sdk() -> None:
+    named = re.findall(r"Literal\[(.*?)\]", str(stripe.BalanceTransaction.__annotations__["type"]), re.DOTALL)
+    assert set(re.findall(r"\w+", named[0])) == TYPES
 
 
 def test_a_type_may_have_another_account_than_its_category() -> None:

@@ -23,6 +23,7 @@ from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, sums
 from prefect_stripe.flows.ledger_store import Ledger, LedgerError, ledger_at
 from prefect_stripe.flows.months import zone_of
 from prefect_stripe.flows.sync_ledger import SyncReport, post_new
+from prefect_stripe.sandbox import Sandbox
 from tests.books.account import ACCOUNT, NOVEMBER, OCTOBER, ZONE, Books
 from tests.books.months import GeneratedMonth, generated_months
 
@@ -263,6 +264,18 @@ def test_an_account_s_lines_are_its_own(place: str) -> None:
         assert ledger is not None
         assert ledger.post([line]) == ["txn_1"]
         assert ledger.lines() == [line]
+
+
+def test_a_ledger_is_of_one_account_though_the_keys_look_alike(books: Books, place: str, tmp_path: Path) -> None:
+    books.charge(5_000)
+    assert sync(books, place).posted == 1
+    with Sandbox.start() as sandbox:
+        other = Books(sandbox, tmp_path)
+        other.charge(7_000)
+        with pytest.raises(LedgerError, match="which this account has not: name another ledger"):
+            sync(other, place)
+    assert len(posted(place)) == 1
+    assert sync(books, place).posted == 0
 
 
 def test_a_ledger_is_of_one_time_zone(place: str) -> None:

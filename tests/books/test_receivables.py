@@ -208,6 +208,13 @@ def test_what_is_owed_today_is_what_remains(books: Books) -> None:
     assert "Ann Lee" in ageing_csv(some)
 
 
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "@SUM(A1)", "+1", "-1+1"])
+def test_a_name_that_a_spreadsheet_would_reckon_with_is_a_text(name: str) -> None:
+    some = [aged(DAY, customer_name=name)]
+    for text in (ageing_csv(some), invoices_csv(some)):
+        assert next(csv.DictReader(io.StringIO(text)))["name"] == f"'{name}"
+
+
 def test_a_day_that_is_past_is_as_it_was_whatever_came_after(books: Books) -> None:
     shop = Shop(books)
     later_paid, later_void, later_lost, early = (shop.invoice(amount) for amount in (1_000, 2_000, 4_000, 8_000))

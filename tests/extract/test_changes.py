@@ -12,7 +12,7 @@ import pytest
 from prefect_stripe.client import StripeError
 from prefect_stripe.flows import extracting
 from prefect_stripe.flows.arrow import pa, pq
-from prefect_stripe.flows.extract_store import MANIFEST, Manifest
+from prefect_stripe.flows.extract_store import MANIFEST, Manifest, ManifestError
 from prefect_stripe.sandbox import Sandbox
 from tests.extract.shop import Shop, as_row, landed
 
@@ -204,6 +204,24 @@ def test_events_that_stripe_no_longer_has_stay(stripe_sandbox: Sandbox, tmp_path
     shop.extract(tmp_path, "events")
     assert len(live(shop, "events")) == 2
     assert len(landed(tmp_path, "events")) == 12
+    stripe_sandbox.clock.advance(1)
+    shop.extract(tmp_path, "events", full=True)
+    assert len(landed(tmp_path, "events")) == 12
+
+
+def test_events_of_other_columns_are_left_alone(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    shop.called("create_customer")
+    stripe_sandbox.clock.advance(1)
+    columns = shop.extract(tmp_path, "events").manifest.columns
+    stripe_sandbox.clock.advance(timedelta(days=31))
+    shop.called("create_customer")
+    stripe_sandbox.clock.advance(1)
+    manifest = tmp_path / "events" / MANIFEST
+    manifest.write_text(manifest.read_text().replace(columns, "0" * 64))
+    with pytest.raises(ManifestError, match="keep that folder, and name another"):
+        shop.extract(tmp_path, "events")
+    assert len(landed(tmp_path, "events")) == 1
 
 
 def test_a_charge_is_read_again_when_another_object_tells_of_it(stripe_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -248,9 +250,19 @@ def test_an_empty_account_is_a_table_without_rows(stripe_sandbox: Sandbox, tmp_p
     assert landed(tmp_path, "invoices") == []
 
 
-@pytest.mark.parametrize("table", ["customers", "balance_transactions", "payment_intents"])
+@pytest.mark.parametrize(
+    ("table", "days", "full"),
+    [
+        ("customers", 0, False),
+        ("customers", 0, True),
+        ("customers", 31, False),
+        ("balance_transactions", 0, False),
+        ("payment_intents", 0, False),
+        ("payment_intents", 31, True),
+    ],
+)
 def test_the_folder_of_another_account_of_the_same_mode_is_left_alone(
-    stripe_sandbox: Sandbox, tmp_path: Path, table: str
+    stripe_sandbox: Sandbox, tmp_path: Path, table: str, days: int, *, full: bool
 ) -> None:
     shop = Shop(stripe_sandbox, Random(1))
     other = Shop(stripe_sandbox, Random(2))
@@ -263,9 +275,9 @@ def test_the_folder_of_another_account_of_the_same_mode_is_left_alone(
     stripe_sandbox.clock.advance(1)
     first = shop.extract(tmp_path, table)
     before = landed(tmp_path, table)
-    stripe_sandbox.clock.advance(1)
+    stripe_sandbox.clock.advance(timedelta(days=days, seconds=1))
     with pytest.raises(ManifestError, match="not those of this account"):
-        other.extract(tmp_path, table)
+        other.extract(tmp_path, table, full=full)
     assert landed(tmp_path, table) == before
     assert shop.extract(tmp_path, table).manifest.rows() == first.manifest.rows() == 1
 
@@ -279,3 +291,23 @@ def test_a_table_of_which_everything_was_deleted_is_still_the_accounts(stripe_sa
         shop.called("delete_customer", customer)
     stripe_sandbox.clock.advance(1)
     assert shop.extract(tmp_path, "customers").manifest.rows() == 0
+
+
+def test_files_that_no_manifest_knows_are_told_of_as_whoever_reads_the_folder_counts_them(
+    stripe_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    shop.customers(3)
+    stripe_sandbox.clock.advance(1)
+    shop.extract(tmp_path, "customers")
+    stripe_sandbox.clock.advance(1)
+    (file,) = (tmp_path / "customers").glob("*.parquet")
+    copy = file.with_name("copy.parquet")
+    shutil.copy(file, copy)
+    with pytest.raises(ManifestError, match=r"copy\.parquet"):
+        shop.extract(tmp_path, "customers")
+    copy.unlink()
+    assert shop.extract(tmp_path, "customers").manifest.rows() == 3
+    (tmp_path / "customers" / MANIFEST).unlink()
+    with pytest.raises(ManifestError, match="of which the manifest says nothing"):
+        shop.extract(tmp_path, "customers")

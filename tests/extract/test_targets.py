@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -153,9 +154,42 @@ def test_a_database_is_of_one_account(shop: Shop, tmp_path: Path, place: str) ->
     assert rows_in(place, "invoices") == before
 
 
+def test_a_table_of_somebody_else_s_is_left_alone(stripe_sandbox: Sandbox, tmp_path: Path, place: str) -> None:
+    shop = Shop(stripe_sandbox, Random(7))
+    with vars(opened(place))["_engine"].begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE products (id TEXT, name TEXT)")
+        connection.exec_driver_sql("INSERT INTO products VALUES ('sku_1', 'Chair')")
+    with pytest.raises(DatabaseError, match="a table products already"):
+        loaded(shop, tmp_path, place, "products")
+    assert rows_in(place, "products") == {"sku_1": {"id": "sku_1", "name": "Chair"}}
+
+
+def test_a_database_is_of_one_account_though_the_keys_look_alike(shop: Shop, tmp_path: Path, place: str) -> None:
+    loaded(shop, tmp_path / "own", place)
+    before = rows_in(place, "invoices")
+    other = Shop(shop.sandbox, Random(2))
+    other.client.config = replace(other.client.config, stripe_account="acct_1Another0000000")
+    other.drafts(1)
+    with pytest.raises(DatabaseError, match="invoices of another account"):
+        loaded(other, tmp_path / "other", place)
+    assert rows_in(place, "invoices") == before
+    assert loaded(shop, tmp_path / "own, read anew", place).manifest.rows() == len(before)
+
+
+def test_a_column_that_somebody_dropped_is_there_again(shop: Shop, tmp_path: Path, place: str) -> None:
+    loaded(shop, tmp_path, place)
+    with vars(opened(place))["_engine"].begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE invoices DROP COLUMN total")
+    loaded(shop, tmp_path, place)
+    assert_same(place, tmp_path, "invoices")
+
+
 @pytest.mark.parametrize(
     ("place", "says"),
     [
+        ("postgresql+psycopg://books@db.example.com/books?password=hush", "holds a password"),
+        ("mssql+pyodbc:///?odbc_connect=PWD%3Dhush", "holds a password"),
+        ("postgresql://books@db.example.com:hush/books", "no path and no SQLAlchemy URL"),
         ("postgresql://books:hush@db.example.com/books", "holds a password: put it into the variable STRIPE_DATABASE"),
         ("postgresql+nothing://db.example.com/books", "its driver is not installed here"),
         ("nothing at all://", "no path and no SQLAlchemy URL"),
