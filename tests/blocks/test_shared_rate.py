@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from httpx import HTTPStatusError
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from pydantic import SecretStr
 
@@ -26,18 +28,29 @@ def credentials(requests_per_second: float | None = None) -> StripeCredentials:
     return StripeCredentials(api_key=SecretStr(f"sk_test_{uuid4().hex}"), requests_per_second=requests_per_second)
 
 
+def asked(share: PrefectRateShare) -> float | None:
+    """What the server says, asked again where it was too busy to say: a share leaves that to its asker."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return share.ask()
+        except HTTPStatusError as refused:
+            if refused.response.status_code != 503 or time.monotonic() > deadline:
+                raise
+
+
 def test_processes_share_the_limit_by_their_number(client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch) -> None:
     name = ensure_rate_limit(credentials(24))
     one, two, three = (PrefectRateShare(name, client) for _ in range(3))
-    assert one.ask() == 24.0
-    assert two.ask() == 1.0, "the first has not heard of it yet, and may still use all"
-    assert one.ask() == 12.0
+    assert asked(one) == 24.0
+    assert asked(two) == 1.0, "the first has not heard of it yet, and may still use all"
+    assert asked(one) == 12.0
     monkeypatch.setattr(shared, "_ARRIVING_SECONDS", 0.0)
-    assert three.ask() == 8.0
-    assert one.ask() == 8.0
+    assert asked(three) == 8.0
+    assert asked(one) == 8.0
     three.leave()
     two.leave()
-    assert one.ask() == 24.0
+    assert asked(one) == 24.0
     one.leave()
     assert client.read_global_concurrency_limit_by_name(name).active_slots == 0
 
@@ -45,8 +58,8 @@ def test_processes_share_the_limit_by_their_number(client: SyncPrefectClient, mo
 def test_a_process_for_which_there_is_no_slot_goes_slowly(client: SyncPrefectClient) -> None:
     name = ensure_rate_limit(credentials(), requests_per_second=1)
     one, two = (PrefectRateShare(name, client) for _ in range(2))
-    assert one.ask() == 1.0
-    assert two.ask() == 0.5
+    assert asked(one) == 1.0
+    assert asked(two) == 0.5
 
 
 def test_a_lease_that_the_server_has_taken_back_is_taken_anew(
@@ -54,11 +67,11 @@ def test_a_lease_that_the_server_has_taken_back_is_taken_anew(
 ) -> None:
     name = ensure_rate_limit(credentials(24))
     share = PrefectRateShare(name, client)
-    assert share.ask() == 24.0
+    assert asked(share) == 24.0
     PrefectRateShare.leave(_with_the_lease_of(share, client))
     assert client.read_global_concurrency_limit_by_name(name).active_slots == 0
     monkeypatch.setattr(shared, "_RENEWING_SECONDS", 0.0)
-    assert share.ask() == 24.0
+    assert asked(share) == 24.0
     assert client.read_global_concurrency_limit_by_name(name).active_slots == 1
 
 
@@ -69,7 +82,7 @@ def _with_the_lease_of(share: PrefectRateShare, client: SyncPrefectClient) -> Pr
 
 
 def test_without_a_limit_nothing_is_shared(client: SyncPrefectClient) -> None:
-    assert PrefectRateShare(f"stripe-{uuid4().hex}", client).ask() is None
+    assert asked(PrefectRateShare(f"stripe-{uuid4().hex}", client)) is None
 
 
 def test_credentials_bring_the_share_of_the_server_that_is_configured(client: SyncPrefectClient) -> None:
@@ -79,6 +92,6 @@ def test_credentials_bring_the_share_of_the_server_that_is_configured(client: Sy
     share = account.config().rate_share
     assert share is not None
     assert share is account.config().rate_share
-    assert (share.name, share.ask()) == (name, 24.0)
+    assert (share.name, asked(share)) == (name, 24.0)
     assert client.read_global_concurrency_limit_by_name(name).active_slots == 1
     share.leave()
