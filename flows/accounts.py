@@ -86,7 +86,8 @@ def read_chart(lines: Iterable[str]) -> Chart:
     """Read a chart of accounts from the lines of a CSV file.
 
     Raises:
-        ChartError: A column is missing, or a row says nothing or is there twice; the message says which.
+        ChartError: A column is missing; a row says nothing or is there twice; a number has two names; or something else
+            is posted to the account of Stripe's balance, which would not be what Stripe holds. The message says which.
 
     Example:
         >>> read_chart(["posts,number,account", "balance,1050,Stripe"]).balance
@@ -113,7 +114,24 @@ def read_chart(lines: Iterable[str]) -> Chart:
         accounts[posts] = Account(code, name, party)
     if BALANCE not in accounts:
         raise ChartError("the file of accounts lacks a row that posts balance: the account of Stripe's balance")
+    _check_told_apart(accounts)
     return Chart(accounts)
+
+
+def _check_told_apart(accounts: Mapping[str, Account]) -> None:
+    """See that an account's number means one account, and that the balance is only moved by what moves it at Stripe."""
+    names = dict[str, str]()
+    balance = accounts[BALANCE]
+    for posts, account in accounts.items():
+        if account.number and names.setdefault(account.number, account.name) != account.name:
+            raise ChartError(
+                f"the file of accounts has two names for {account.number}: {names[account.number]} and {account.name}"
+            )
+        if posts != BALANCE and (account.name == balance.name or account.number == balance.number != ""):
+            raise ChartError(
+                f"the file of accounts posts {posts} to {' '.join(balance[:2]).strip()}, the account of Stripe's "
+                "balance, which is the other side of each entry already: choose another account"
+            )
 
 
 def _default() -> Chart:

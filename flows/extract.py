@@ -47,7 +47,7 @@ class TableReport(BaseModel):
     windows_read: int = Field(description="How many of these were read by this run.")
     changed: int = Field(description="How many objects this run read again because Stripe told that they had changed.")
     deleted: int = Field(description="How many are in the table of what was deleted.")
-    loaded: int = Field(description="How many rows were written into the database; a child table's are among them.")
+    loaded: int = Field(description="How many rows of it were written into the database.")
     sha256: str = Field(description="One hash of all its files; a table and its child table share it.")
 
 

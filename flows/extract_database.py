@@ -105,29 +105,30 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self._shown!r})"
 
-    def load(self, table: Extracted, folder: TableFolder, manifest: Manifest) -> int:
+    def load(self, table: Extracted, folder: TableFolder, manifest: Manifest) -> dict[str, int]:
         """Bring a table, its child and its tombstones to what the folder holds.
 
         Returns:
-            How many rows were written; 0 where all was there.
+            How many rows were written into each; 0 where all was there.
 
         Raises:
             DatabaseError: It is of another account, or cannot be written to. Nothing was changed.
             ManifestError: A file is not there.
         """
-        written = 0
+        written = dict[str, int]()
         with self._told(), self._engine.begin() as connection:
             self._check_account(connection, table, manifest.account)
             self._check_rows(connection, table, folder, manifest)
             schemas = {name: columns.schema for name, columns in columns_of(table).items()}
             for name, schema in schemas.items():
-                written += _Load(connection, name, schema, manifest).bring(
+                written[name] = _Load(connection, name, schema, manifest).bring(
                     {file.window.name: (file.sha256, file.rows) for file in manifest.files if file.table == name},
                     partial(folder.named, name),
                 )
             tombstones = folder.tombstones()
             if tombstones is not None and (sha256 := manifest.deleted_sha256) is not None:
-                written += _Load(connection, f"{table.name}_deleted", TOMBSTONES, manifest).bring(
+                deleted = f"{table.name}_deleted"
+                written[deleted] = _Load(connection, deleted, TOMBSTONES, manifest).bring(
                     {"deleted": (sha256, manifest.deleted)}, lambda _: tombstones
                 )
         return written

@@ -96,7 +96,7 @@ def _report(extracted: Mapping[str, Extracted]) -> ExtractReport:
                 windows_read=one.windows_read,
                 changed=one.changed,
                 deleted=one.manifest.deleted,
-                loaded=one.loaded,
+                loaded=one.loaded.get(table, 0),
                 sha256=one.manifest.digest,
             )
             for name, one in extracted.items()

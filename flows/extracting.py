@@ -86,14 +86,14 @@ class Extracted:
         windows_read: How many windows this run read.
         windows_left: How many were there already.
         changed: How many objects in them were read again, as the feed told that they had changed.
-        loaded: How many rows were written into the database, of the table, its child and its tombstones.
+        loaded: How many rows were written into each of the database's tables: its own, its child, its tombstones.
     """
 
     manifest: Manifest
     windows_read: int
     windows_left: int
     changed: int = 0
-    loaded: int = 0
+    loaded: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def extract_table(client: StripeClient, table: Table, asked: Extraction, *, full: bool = False) -> Extracted:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.blocks import rate as shared
 from prefect_stripe.blocks.rate import PrefectRateShare, ensure_rate_limit
+from prefect_stripe.client.rate import RateShare
 
 pytestmark = pytest.mark.server
 
@@ -28,7 +29,7 @@ def credentials(requests_per_second: float | None = None) -> StripeCredentials:
     return StripeCredentials(api_key=SecretStr(f"sk_test_{uuid4().hex}"), requests_per_second=requests_per_second)
 
 
-def asked(share: PrefectRateShare) -> float | None:
+def asked(share: RateShare) -> float | None:
     """What the server says, asked again where it was too busy to say: a share leaves that to its asker."""
     deadline = time.monotonic() + 60
     while True:

@@ -323,6 +323,9 @@ def test_a_chart_is_read_as_it_is_written() -> None:
         (["posts,account", "balance,A", "balance,B"], "row 3 .* balance is there twice"),
         (["posts,account", "balance,"], "row 2 .* must both say something"),
         (["posts,account", "balance,A", "charge,B"], "'charge' is neither"),
+        (["posts,account", "balance,A", "category:payout,A"], "posts category:payout to A, the account of Stripe's"),
+        (["posts,number,account", "balance,1,A", "fee:tax,2,B", "category:fee,2,C"], "two names for 2: B and C"),
+        (["posts,number,account", "balance,1,A", "fee:tax,2,A"], "posts fee:tax to 1 A, the account of Stripe's"),
         (["posts,account", "balance,A", "category:fee/taxfee,B"], "row 3 .* 'taxfee' .* is no type; write tax_fee"),
     ],
 )

@@ -120,11 +120,12 @@ class Pages:
     def send(self, button: Locator, address: str) -> None:
         """Click on what sends a form to an address; again where SQLite's one writer was busy, as the page then says."""
         for _ in range(_CLICKS):
-            with self.page.expect_response(address) as answer:
+            with self.page.expect_response(address) as expected:
                 button.click()
-            if answer.value.status != HTTPStatus.SERVICE_UNAVAILABLE:
-                break
-        assert answer.value.ok, (answer.value.status, answer.value.text())
+            if (answer := expected.value).status != HTTPStatus.SERVICE_UNAVAILABLE:
+                assert answer.ok, f"{address}: {answer.status} {answer.text()}"
+                return
+        raise AssertionError(f"{address}: busy at each of {_CLICKS} clicks")
 
     def open_run(self, name: str, state: str) -> None:
         """Open a run from the list under a deployment, and wait until it is in a state."""
