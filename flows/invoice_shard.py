@@ -211,12 +211,12 @@ def run_shard(parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], str | N
         run: Any = run_deployment(
             DEPLOYMENT, parameters=parameters, idempotency_key=key, poll_interval=_LOOKING_SECONDS
         )
-        # This run may have been taken up again: it passes over those that it saw fail, and finds the one that goes on.
-        if not run.state.is_completed() and run.end_time is not None and run.end_time < began:
-            number += 1
-        elif run.state.is_crashed() and crashes < MOST_CRASHES:
+        # This run may have been taken up again: what crashed along with it goes on; what it saw fail is passed over.
+        if run.state.is_crashed() and crashes < MOST_CRASHES:
             crashes += 1
             _set_going(run)
+        elif not run.state.is_completed() and run.end_time is not None and run.end_time < began:
+            number += 1
         else:
             return _outcomes(run)
 

@@ -15,7 +15,7 @@ import pytest
 
 from prefect_stripe.sandbox import Sandbox
 from tests.workers.ground import Ground, eventually, prefect_ground
-from tests.workers.processes import process_of
+from tests.workers.processes import process_of, processes_of
 
 HEADER = "external_id,customer_email,currency,description,quantity,unit_amount,payment_method\n"
 
@@ -57,6 +57,12 @@ def runs_of(ground: Ground, run: str) -> list[dict[str, Any]]:
     return found
 
 
+def executed(ground: Ground, run: str) -> bool | None:
+    """Whether the worker of a run has said all that it has to say of it."""
+    wanted = {"event": {"name": ["prefect.worker.executed-flow-run"]}, "related": {"id": [f"prefect.flow-run.{run}"]}}
+    return bool(ground.api("/events/filter", {"filter": wanted})["events"]) or None
+
+
 def outcomes_of(orders: Path) -> list[dict[str, str]]:
     with orders.with_name(f"{orders.stem}.outcomes.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -95,6 +101,30 @@ def test_a_shard_whose_process_is_killed_goes_on_as_the_same_run(
     shards = runs_of(ground, run)
     assert [shard["state_name"] for shard in shards] == ["Completed"] * 2
     assert {shard["id"]: shard["run_count"] for shard in shards}[victim] == 2
+    assert paid(sandbox) - before == Counter(1300 + n for n in range(41) if n != 3)
+
+
+def test_a_file_and_its_shards_that_are_killed_together_go_on_as_the_same_runs(
+    ground: Ground, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """As when one worker had them all, and an automation sets the file's run going before those of its shards."""
+    before = paid(sandbox)
+    orders = write(tmp_path / "orders.csv", "TOGETHER", 41)
+    run = ground.start_run("invoice-a-file", orders_file=str(orders), shards=2, chunk_size=5)
+    eventually(lambda: (paid(sandbox) - before).total() >= 4 or None, "some orders are paid")
+    began = [run, *(shard["id"] for shard in runs_of(ground, run))]
+    for one in began:
+        for process in processes_of(one):
+            os.kill(process, signal.SIGKILL)
+    for one in began:
+        assert ground.ended(one)["state_type"] == "CRASHED"
+    # Its worker says it once more, and would have one crash that goes on already.
+    eventually(lambda: executed(ground, run), "its worker is done with it")
+    ground.api(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}})
+    eventually(lambda: ground.api(f"/flow_runs/{run}")["state_type"] == "RUNNING" or None, "the file's run goes on")
+    ended = ground.ended(run)
+    assert ended["state_name"] == "CompletedWithRejects", ended["state"]
+    assert {shard["id"]: shard["state_name"] for shard in runs_of(ground, run)} == dict.fromkeys(began[1:], "Completed")
     assert paid(sandbox) - before == Counter(1300 + n for n in range(41) if n != 3)
 
 
