@@ -94,10 +94,11 @@ def _clause(searched: str, field: str, operator: str, value: str | int | bool | 
         )
     if isinstance(value, int) and value.bit_length() > 64:
         raise ParameterError(f"{name} is compared with a number of more than 64 bits")
+    sought = _value(name, kind, operator, value)
     if operator == "~" and len(_text(value)) < 3:
         raise ParameterError(f"{name} ~ {value!r}: a part must have at least three characters")
     written = f"metadata[{_quoted(metadata[1])}]" if metadata else name
-    return f"{minus}{written}{operator}{_value(name, kind, operator, value)}"
+    return f"{minus}{written}{operator}{sought}"
 
 
 def _value(name: str, kind: str, operator: str, value: str | int | bool | None) -> str:

@@ -66,6 +66,12 @@ def test_what_is_nested_without_end_is_refused(model: type[BaseModel]) -> None:
         model.model_validate_json('{"lines":' + "[" * 10**6 + "]" * 10**6 + "}")
 
 
+def test_a_search_is_for_no_list_however_large_what_it_holds() -> None:
+    large: Any = [10**5000]
+    with pytest.raises(ParameterError, match="name is compared with a list: write a text or a whole number"):
+        search_query("customers", ("name", "~", large))
+
+
 @given(value=SCALARS | st.lists(SCALARS, max_size=2), searched=st.sampled_from(list(FIELDS)), data=st.data())
 def test_a_search_is_one_clause_whatever_it_is_for(value: Any, searched: str, data: st.DataObject) -> None:
     field = data.draw(st.sampled_from([*FIELDS[searched], 'metadata[a" OR b]', "metadata[a\\]"]))
