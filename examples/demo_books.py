@@ -42,7 +42,8 @@ def show_books(sandbox: Sandbox, credentials: StripeCredentials, console: Consol
         again = _close(folder, f"{month:%Y-%m}", credentials)
         same = before == {path.name: path.read_bytes() for path in closed.iterdir()}
         ties = print_journal(closed / "journal.csv", console)
-    words = f"{report['transactions']} transactions, each posted once, between the balances that Stripe states; "
+    count = report["transactions"]
+    words = f"{count} transaction{'s' * (count != 1)}, each posted once, between the balances that Stripe states; "
     words += f"{len(before)} files" + (", closed again the same to the byte." if same else ".")
     sound = ties and same and not isinstance(again, Exception)
     console.print(f"[green]{words}[/]" if sound else f"[bold red]The books do not tie. {escape(words)}[/]")
