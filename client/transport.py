@@ -33,6 +33,10 @@ from prefect_stripe.client.streams import connected
 
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
+FRESH_SECONDS: Final = 0.1
+"""For so long after its last answer a connection is taken to be open: to ask is a system call, at which a thread loses
+its turn to others. One that was closed all the same brings no answer, and the request is sent again.
+"""
 
 _FAILURES: Final = (
     httpcore.NetworkError,
@@ -168,9 +172,11 @@ class _Idle(Generic[Lane]):
         with self._lock:
             if not self._lanes:
                 return None, None
-            _, lane = self._lanes.pop()
+            idle_since, lane = self._lanes.pop()
         # A proxy looks after its connection itself.
-        if isinstance(lane, _PROXIES) or not (lane.is_closed() or lane.has_expired()):
+        if isinstance(lane, _PROXIES) or time.monotonic() - idle_since < FRESH_SECONDS:
+            return lane, None
+        if not (lane.is_closed() or lane.has_expired()):
             return lane, None
         return None, lane
 

@@ -95,7 +95,9 @@ def test_a_connection_that_the_server_dropped_costs_no_more_than_a_retry(call: C
     assert set(server.keys()) == {"k0", "k1"}
 
 
-def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Caller, server: Server) -> None:
+def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(
+    call: Caller, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def twice() -> None:
         client = AsyncStripeClient(config)
         await client.call("create_customer")
@@ -104,6 +106,7 @@ def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Ca
             await asyncio.sleep(0)
         await client.call("create_customer")
 
+    monkeypatch.setattr(transport, "FRESH_SECONDS", 0.0)
     config = call.config(retries=RetryPolicy(max_retries=0))
     server.will(answer(drop=True))
     if call.sync:
@@ -113,6 +116,23 @@ def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Ca
     else:
         asyncio.run(twice())
     assert [request.connection for request in server.seen] == [1, 2]
+
+
+def test_a_connection_that_ended_a_moment_ago_costs_another_try_and_nothing_else(call: Caller, server: Server) -> None:
+    async def twice() -> None:
+        client = AsyncStripeClient(config)
+        await client.call("create_customer", idempotency_key="first")
+        assert (await client.call("create_customer", idempotency_key="second")).http_status == 200
+
+    config = call.config(retries=RetryPolicy(base=0.0))
+    server.will(answer(drop=True))
+    if call.sync:
+        StripeClient(config).call("create_customer", idempotency_key="first")
+        assert StripeClient(config).call("create_customer", idempotency_key="second").http_status == 200
+    else:
+        asyncio.run(twice())
+    assert [request.connection for request in server.seen] == [1, 2]
+    assert server.keys() == ["first", "second"]
 
 
 def test_threads_each_get_their_own_answer(server: Server) -> None:
