@@ -109,8 +109,11 @@ def test_a_file_and_its_shards_that_are_killed_together_go_on_as_the_same_runs(
 ) -> None:
     """As when one worker had them all, and an automation sets the file's run going before those of its shards."""
     before = paid(sandbox)
-    orders = write(tmp_path / "orders.csv", "TOGETHER", 41)
+    orders = write(tmp_path / "orders.csv", "TOGETHER", 101)
     run = ground.start_run("invoice-a-file", orders_file=str(orders), shards=2, chunk_size=5)
+    eventually(
+        lambda: [shard["state_name"] for shard in runs_of(ground, run)] == ["Running"] * 2 or None, "both shards run"
+    )
     eventually(lambda: (paid(sandbox) - before).total() >= 4 or None, "some orders are paid")
     began = [run, *(shard["id"] for shard in runs_of(ground, run))]
     for one in began:
@@ -125,7 +128,7 @@ def test_a_file_and_its_shards_that_are_killed_together_go_on_as_the_same_runs(
     ended = ground.ended(run)
     assert ended["state_name"] == "CompletedWithRejects", ended["state"]
     assert {shard["id"]: shard["state_name"] for shard in runs_of(ground, run)} == dict.fromkeys(began[1:], "Completed")
-    assert paid(sandbox) - before == Counter(1300 + n for n in range(41) if n != 3)
+    assert paid(sandbox) - before == Counter(1300 + n for n in range(101) if n != 3)
 
 
 def test_a_file_that_was_replaced_is_not_worked_on(ground: Ground, sandbox: Sandbox, tmp_path: Path) -> None:
