@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import State
+from prefect import State, flow
 from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
@@ -82,6 +82,23 @@ def test_the_same_file_again_changes_nothing(world: World, credentials: StripeCr
     report: dict[str, Any] = run(orders, credentials).result()  # type: ignore[assignment]
     assert report["endings"] == {"rejected": 1, "found_done": 6}
     assert world.effects == effects
+
+
+def test_the_same_file_again_within_one_flow_is_looked_at_anew(
+    world: World, credentials: StripeCredentials, orders: Path
+) -> None:
+    endings: list[dict[str, int]] = []
+
+    @flow
+    def a_day() -> None:
+        for voided in (0, 1):
+            report: dict[str, Any] = invoice_batch(str(orders), credentials)  # type: ignore[assignment]
+            endings.append(report["endings"])
+            if not voided:
+                world.post(f"invoices/{world.all('invoices')[0]['id']}/void")
+
+    a_day()
+    assert endings == [{"rejected": 1, "done": 6}, {"rejected": 2, "found_done": 5}]
 
 
 def test_an_order_above_the_limit_waits_and_the_same_file_goes_on_once_it_is_approved(
