@@ -22,8 +22,10 @@ class Customers:
         self.order = order
         self.external_id = order.customer_external_id
         self.email = order.customer_email
-        # A business of its own: fifty orders of a new customer at once name one and the same write.
-        self.business = Business(f"customer:{self.external_id or _normalised(self.email)}", account)
+        # A business of its own: fifty orders of a new customer at once name one and the same write. A number may look
+        # like an address, and is another customer's then.
+        who = f"customer:{self.external_id}" if self.external_id else f"customer-email:{_normalised(self.email)}"
+        self.business = Business(who, account)
 
     def find_or_create(self, of: Business) -> Process[str]:
         """Return the customer's id.

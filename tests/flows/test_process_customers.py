@@ -82,6 +82,13 @@ def test_the_number_is_recorded_on_a_customer_found_by_e_mail_and_finds_it_witho
         assert (run.ending, world.money["customers"], world.money["invoices"]) == ("found_done", 1, 1)
 
 
+def test_a_number_that_looks_like_an_address_is_not_the_address(world: World) -> None:
+    by_number = world.order(external_id="A", customer_external_id="jenny@example.com", settlement="wait")
+    by_address = world.order(external_id="B", customer_email="jenny@example.com", settlement="wait")
+    assert [world.run(order).ending for order in (by_number, by_address)] == ["done", "done"]
+    assert world.money["customers"] == 2
+
+
 @pytest.mark.parametrize("lag", [0, 60])
 @pytest.mark.parametrize("named", ["e-mail", "number", "both"])
 def test_fifty_orders_of_one_new_customer_at_once_make_one(world: World, lag: float, named: str) -> None:

@@ -148,7 +148,7 @@ MUTANTS = [
     Mutant(
         "the customer's own key",
         "flows/customers.py",
-        'Business(f"customer:{self.external_id or _normalised(self.email)}", account)',
+        "Business(who, account)",
         'Business(f"customer:{order.external_id}", account)',
         (f"{CUSTOMERS}::test_fifty_orders_of_one_new_customer_at_once_make_one",),
     ),
