@@ -185,3 +185,22 @@ def test_a_wrong_key_or_file_fails_with_one_message(
     orders.write_text("order,amount\n")
     assert isinstance(run(orders, credentials).result(raise_on_failure=False), OrderFileError)
     assert world.effects == 0
+
+
+@pytest.mark.parametrize(
+    "names", [("orders.csv", ""), ("", "orders.csv"), ("", "../{folder}/orders.csv"), ("a.csv", "a.csv")]
+)
+def test_no_file_is_written_over_another(
+    world: World, credentials: StripeCredentials, orders: Path, names: tuple[str, str]
+) -> None:
+    before = orders.read_text()
+    outcomes, rejects = (str(orders.parent / n.format(folder=orders.parent.name)) if n else "" for n in names)
+    state = run(orders, credentials, outcomes_file=outcomes, rejects_file=rejects)
+    assert isinstance(state.result(raise_on_failure=False), OrderFileError)
+    assert "written over the other" in str(state.message)
+    assert (orders.read_text(), [*orders.parent.iterdir()], world.effects) == (before, [orders], 0)
+
+
+def test_nothing_is_written_where_nothing_stays(world: World, credentials: StripeCredentials, orders: Path) -> None:
+    assert run(orders, credentials, outcomes_file="/dev/null", rejects_file="/dev/null").is_completed()
+    assert [*orders.parent.iterdir()] == [orders]
