@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.client.search import Clause, search_query
-from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, Rejected, Steps, StripeObject, metadata_of
+from prefect_stripe.flows.business import DAYS_OF_KEYS, Business, KeyTaken, Rejected, Steps, StripeObject, metadata_of
 from prefect_stripe.flows.orders import Order
 from prefect_stripe.flows.process import Note, Process
 
@@ -22,8 +22,10 @@ class Customers:
         self.order = order
         self.external_id = order.customer_external_id
         self.email = order.customer_email
-        # A business of its own: fifty orders of a new customer at once name one and the same write.
-        self.business = Business(f"customer:{self.external_id or _normalised(self.email)}", account)
+        # A business of its own: fifty orders of a new customer at once name one and the same write. A number may look
+        # like an address, and is another customer's then.
+        who = f"customer:{self.external_id}" if self.external_id else f"customer-email:{_normalised(self.email)}"
+        self.business = Business(who, account)
 
     def find_or_create(self, of: Business) -> Process[str]:
         """Return the customer's id.
@@ -42,6 +44,8 @@ class Customers:
         of.now = self.business.now
         if found is None:
             found = yield from self._create()
+        if self.external_id and not self._is(found):
+            found = yield from self._number(found)
         yield from self._complete(found)
         of.now = max(of.now, self.business.now)
         of.wrote += self.business.wrote
@@ -120,6 +124,35 @@ class Customers:
             )
         )
 
+    def _number(self, customer: StripeObject) -> Process[StripeObject]:
+        """Record the number on a customer that has none; where another number was quicker, it is another's customer.
+
+        Whoever gives this customer a number does so under the same key: Stripe takes the first, and refuses another.
+        """
+        owner = Business(f"customer:{customer['id']}", self.business.account)
+
+        def look(_: StripeObject | None) -> Process[StripeObject | None]:
+            seen = yield from self.business.read(f"read {customer['id']}", "retrieve_customer", customer["id"])
+            return seen if self._is(seen) else None
+
+        try:
+            numbered = yield from owner.write(
+                f"record {self._who} on {customer['id']}",
+                "update_customer",
+                customer["id"],
+                slot="number",
+                look=look,
+                params={"metadata": {CUSTOMER: self.external_id}},
+                renews=False,
+            )
+        except KeyTaken:
+            found = yield from self._find()
+            if found is not None and not self._is(found):
+                raise
+            return found or (yield from self._create())
+        self.business.wrote += owner.wrote
+        return numbered
+
     def _complete(self, customer: StripeObject) -> Steps:
         """Say of a customer what the order knows and Stripe does not: nothing that is there is changed."""
         missing = self._missing(customer)
@@ -141,10 +174,7 @@ class Customers:
 
     def _missing(self, customer: StripeObject) -> dict[str, Any]:
         known = {"name": self.order.customer_name, "email": self.email}
-        missing: dict[str, Any] = {name: said for name, said in known.items() if said and not customer.get(name)}
-        if self.external_id and metadata_of(customer).get(CUSTOMER) != self.external_id:
-            missing["metadata"] = {CUSTOMER: self.external_id}
-        return missing
+        return {name: said for name, said in known.items() if said and not customer.get(name)}
 
 
 def _normalised(email: str | None) -> str | None:

@@ -90,7 +90,7 @@ def invoice_batch(
         The report, as `BatchReport` describes it.
 
     Raises:
-        OrderFileError: The file's rows cannot be told apart; nothing of it was used.
+        OrderFileError: The file's rows cannot be told apart, or two of the three files are one; nothing of it was used.
         BatchError: Stripe failed or could not be reached for some orders. Run it again: it goes on where it stopped.
         StripeError: The key is wrong, or may not do this.
         ShardError: The file cannot be worked on by other workers, and nothing of it was.
@@ -108,6 +108,7 @@ def invoice_batch(
         credentials = credentials or StripeCredentials.from_environment()
         outcomes_place = outcomes_file or _beside(orders_file, "outcomes")
         rejects_place = rejects_file or _beside(orders_file, "rejects")
+        _refuse_one_place(orders_file, outcomes_place, rejects_place)
         with ExitStack() as stack:
             copy = stack.enter_context(local_copy(orders_file))
             file = orders_in(copy, name_of(orders_file))
@@ -130,6 +131,20 @@ def invoice_batch(
     except (StripeError, ValidationError, OrderFileError, ShardError, OSError) as error:
         return cast(dict[str, Any], failed(f"{name_of(orders_file)} failed: {error}", error))
     return cast(dict[str, Any], _state_of(tally.report))
+
+
+def _refuse_one_place(*places: str | None) -> None:
+    """Refuse to write over the orders, or the rejects over the outcomes."""
+    seen: set[str] = set()
+    for place in filter(None, places):
+        path = Path(place)
+        where = place if "://" in place else str(path.resolve())
+        if where in seen and (path.is_file() or not path.exists()):  # as /dev/null is not
+            raise OrderFileError(
+                f"{name_of(place)} is named for two of the orders, the outcomes and the rejects, and one would be "
+                "written over the other: name another file for one of them"
+            )
+        seen.add(where)
 
 
 def _invoice(file: OrderFile, tally: Tally, account: str | None, ended: Iterable[list[InvoiceOutcome]]) -> None:

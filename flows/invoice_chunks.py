@@ -10,7 +10,6 @@ from typing import Any, Final
 from prefect import task
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
-from prefect.runtime import flow_run
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
 
@@ -97,7 +96,8 @@ def _identity(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     """Say which chunk of which run on which account it is: by that a run that is taken up again knows it as done."""
     credentials: StripeCredentials = parameters["credentials"]
     orders = [order.model_dump(mode="json") for order in parameters["orders"]]
-    run = flow_run.root_flow_run_id or context.task_run.id
+    # Not the root's: a flow that has the same file invoiced once more, later on, wants to know how things stand then.
+    run = context.task_run.flow_run_id or context.task_run.id
     limits = [limit.model_dump() for limit in parameters["approval_limits"]]
     content = [credentials.account, str(run), parameters["look_back_days"], limits, orders]
     return f"invoice-chunk-{fingerprint(content)}"

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from prefect_stripe.client import InvalidRequestError
+from prefect_stripe.flows.approvals import recorded_on
 from prefect_stripe.flows.business import Rejected, StripeObject, metadata_of
+from prefect_stripe.flows.invoice_approval import NotApproved
 from prefect_stripe.flows.invoice_at_hand import ORDER, InvoiceAtHand
 from prefect_stripe.flows.invoice_settlement import End, Settling
 from prefect_stripe.flows.orders import OnDecline, Settlement
@@ -89,6 +91,9 @@ class Collecting(InvoiceAtHand):
             return "done", _NOT_OWED[status]
         if status != "open":
             raise Rejected(f"{self.id} is {status}: only what was finalized is collected; run its order")
+        decided = recorded_on(self.invoice)
+        if decided is not None and decided.decision == "reject":
+            raise NotApproved(f"{decided}; nothing is charged")
         under_way, failed = yield from self._looking().attempts()
         if under_way is not None:
             return under_way

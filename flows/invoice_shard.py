@@ -207,7 +207,7 @@ def run_shard(parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], str | N
     """
     began, crashes, number = now("UTC"), 0, 1
     while True:
-        key = f"{flow_run.root_flow_run_id}-{parameters['contents']}-{number}"
+        key = f"{flow_run.id}-{parameters['contents']}-{number}"
         run: Any = run_deployment(
             DEPLOYMENT, parameters=parameters, idempotency_key=key, poll_interval=_LOOKING_SECONDS
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -50,9 +50,16 @@ def local_copy(place: str | Path) -> Generator[Path]:
 def writing(place: str | Path) -> Generator[IO[str]]:
     """Write a text file, by path or by a URL that fsspec can write to.
 
+    A file that is there gives way to a new one: whoever is still writing it, as a worker that was taken for dead, does
+    not write in between.
+
     Raises:
         OSError: It cannot be written there.
     """
+    path = Path(place)
+    if "://" not in str(place) and path.is_file() and not path.is_symlink():
+        with suppress(PermissionError):
+            path.unlink()
     with _opened(place, "w", encoding="utf-8", newline="") as file:
         yield file
 

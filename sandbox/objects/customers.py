@@ -8,7 +8,7 @@ from typing import Any
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request
 from prefect_stripe.sandbox.expand import Page
-from prefect_stripe.sandbox.objects import payment_methods
+from prefect_stripe.sandbox.objects import payment_methods, totals
 from prefect_stripe.sandbox.objects.common import (
     address,
     apply_metadata,
@@ -69,7 +69,7 @@ def update_customer(ctx: Context) -> Row:
     params = ctx.params
     refuse_not_simulated(params)
     row = target(ctx, "customer", "customer")
-    fields = chosen(params, *_PLAIN, "balance", "next_invoice_sequence") | _hashes(ctx, row)
+    fields = chosen(params, *_PLAIN, "next_invoice_sequence") | _hashes(ctx, row)
     if "address" in params:
         fields["address"] = address({**(row["address"] or {}), **params["address"]} if params["address"] else None)
     if "invoice_prefix" in params:
@@ -82,6 +82,8 @@ def update_customer(ctx: Context) -> Row:
         fields["_tax"] = _tax(params)
     apply_metadata(ctx, row, fields)
     ctx.change(row, **fields)
+    if "balance" in params:
+        totals.set_balance(ctx, row, params["balance"])
     ctx.record("customer.updated", row)
     return row
 

@@ -45,8 +45,6 @@ def finalize(ctx: Context, invoice: Row) -> None:
     if number is None:
         number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
         ctx.change(customer, next_invoice_sequence=customer["next_invoice_sequence"] + 1)
-    if invoice["_ending_balance"] != customer["balance"] and _has_balance(invoice, customer):
-        ctx.change(customer, balance=invoice["_ending_balance"])
     page = f"https://invoice.stripe.com/i/{ctx.account.id}/{'live' if ctx.livemode else 'test'}_{secret_letters()}"
     ctx.change(
         invoice,
@@ -59,6 +57,8 @@ def finalize(ctx: Context, invoice: Row) -> None:
         automatically_finalizes_at=None,
         **customer_details(customer),
     )
+    if invoice["_ending_balance"] != customer["balance"] and _has_balance(invoice, customer):
+        totals.set_balance(ctx, customer, invoice["_ending_balance"])
     _transition(ctx, invoice, "finalized_at")
     if due:
         _request_payment(ctx, invoice)

@@ -66,6 +66,14 @@ def recalculate(ctx: Context, invoice: Row) -> None:
     )
 
 
+def set_balance(ctx: Context, customer: Row, balance: int) -> None:
+    """Change a customer's balance, which every draft of theirs starts from [SDK: starting_balance]."""
+    ctx.change(customer, balance=balance)
+    for invoice in ctx.select("invoice", "customer", customer["id"]):
+        if invoice["status"] == "draft" and not invoice.get("_gone"):
+            recalculate(ctx, invoice)
+
+
 def same_currency(ctx: Context, customer: Row, currency: str) -> None:
     """Pending items of one customer share one currency [3P: the message]."""
     for item in ctx.select("invoiceitem", "pending", customer["id"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import signal
@@ -17,6 +18,7 @@ from prefect_stripe.flows.batch import Tally, in_markdown, invoice_orders, write
 from prefect_stripe.flows.order_files import read_orders
 from prefect_stripe.flows.orders import InvoiceOrder
 from prefect_stripe.flows.outcomes import InvoiceOutcome
+from prefect_stripe.flows.places import writing
 from tests.flows.world import ACCOUNT, IMPATIENT, PATIENT, World
 
 MUG: list[dict[str, Any]] = [{"description": "Mug", "quantity": 1, "unit_amount": 1300}]
@@ -137,6 +139,26 @@ def test_rejected_rows_are_written_with_their_reasons_and_can_be_fed_back(tmp_pa
 
 def outcome(n: int, ending: Any, **given: Any) -> InvoiceOutcome:
     return InvoiceOutcome(external_id=f"ORD-{n}", ending=ending, **given)
+
+
+def test_two_that_write_the_same_file_do_not_write_into_one_another(tmp_path: Path) -> None:
+    """As where a run was taken up again, while the worker that it was taken from lives on."""
+    place = tmp_path / "orders.outcomes.csv"
+    with writing(place) as first:
+        lives_on = Tally(first)
+        lives_on.take(outcome(1, "done", reason="a longer line than that of the other"), (2,))
+        lives_on.flush()
+        with writing(place) as second:
+            takes_up = Tally(second)
+            for n in (1, 2):
+                for tally in (takes_up, lives_on):
+                    tally.take(outcome(n, "found_done"), (n + 1,))
+                    tally.flush()
+    with place.open(newline="") as file:
+        assert [(row["rows"], row["ending"]) for row in csv.DictReader(file)] == [
+            ("2", "found_done"),
+            ("3", "found_done"),
+        ]
 
 
 def test_a_tally_never_adds_two_currencies_and_keeps_no_more_than_it_tells() -> None:

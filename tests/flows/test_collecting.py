@@ -11,6 +11,7 @@ from prefect_stripe.client import APIError
 from prefect_stripe.flows.invoice_collecting import collecting_process
 from prefect_stripe.flows.outcomes import InvoiceOutcome
 from prefect_stripe.flows.process import Reply, Step, drive, perform
+from tests.flows.approvers import LIMITS, says
 from tests.flows.world import ACCOUNT, Interrupted, World
 
 FAILS: dict[str, Any] = {"payment_method": "pm_card_chargeCustomerFail"}
@@ -165,3 +166,12 @@ def test_a_draft_is_not_collected(world: World) -> None:
     outcome = collect(world)
     assert (outcome.ending, world.invoice()["status"]) == ("rejected", "draft")
     assert "only what was finalized is collected" in outcome.reason
+
+
+def test_what_a_person_decided_against_is_not_collected(world: World) -> None:
+    world.run(world.order(), limits=LIMITS, ask=says("reject"))
+    world.post(f"invoices/{world.invoice()['id']}/finalize")
+    new_default_card(world)
+    outcome = collect(world)
+    assert (outcome.ending, world.invoice()["status"], world.money.get("charged")) == ("not_approved", "open", None)
+    assert "rejected by J.R." in outcome.reason

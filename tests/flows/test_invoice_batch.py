@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import State
+from prefect import State, flow
 from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
@@ -82,6 +82,23 @@ def test_the_same_file_again_changes_nothing(world: World, credentials: StripeCr
     report: dict[str, Any] = run(orders, credentials).result()  # type: ignore[assignment]
     assert report["endings"] == {"rejected": 1, "found_done": 6}
     assert world.effects == effects
+
+
+def test_the_same_file_again_within_one_flow_is_looked_at_anew(
+    world: World, credentials: StripeCredentials, orders: Path
+) -> None:
+    endings: list[dict[str, int]] = []
+
+    @flow
+    def a_day() -> None:
+        for voided in (0, 1):
+            report: dict[str, Any] = invoice_batch(str(orders), credentials)  # type: ignore[assignment]
+            endings.append(report["endings"])
+            if not voided:
+                world.post(f"invoices/{world.all('invoices')[0]['id']}/void")
+
+    a_day()
+    assert endings == [{"rejected": 1, "done": 6}, {"rejected": 2, "found_done": 5}]
 
 
 def test_an_order_above_the_limit_waits_and_the_same_file_goes_on_once_it_is_approved(
@@ -168,3 +185,22 @@ def test_a_wrong_key_or_file_fails_with_one_message(
     orders.write_text("order,amount\n")
     assert isinstance(run(orders, credentials).result(raise_on_failure=False), OrderFileError)
     assert world.effects == 0
+
+
+@pytest.mark.parametrize(
+    "names", [("orders.csv", ""), ("", "orders.csv"), ("", "../{folder}/orders.csv"), ("a.csv", "a.csv")]
+)
+def test_no_file_is_written_over_another(
+    world: World, credentials: StripeCredentials, orders: Path, names: tuple[str, str]
+) -> None:
+    before = orders.read_text()
+    outcomes, rejects = (str(orders.parent / n.format(folder=orders.parent.name)) if n else "" for n in names)
+    state = run(orders, credentials, outcomes_file=outcomes, rejects_file=rejects)
+    assert isinstance(state.result(raise_on_failure=False), OrderFileError)
+    assert "written over the other" in str(state.message)
+    assert (orders.read_text(), [*orders.parent.iterdir()], world.effects) == (before, [orders], 0)
+
+
+def test_nothing_is_written_where_nothing_stays(world: World, credentials: StripeCredentials, orders: Path) -> None:
+    assert run(orders, credentials, outcomes_file="/dev/null", rejects_file="/dev/null").is_completed()
+    assert [*orders.parent.iterdir()] == [orders]

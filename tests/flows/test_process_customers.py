@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prefect_stripe.flows.process import Step
-from tests.flows.world import IMPATIENT, Interrupted, World
+from tests.flows.world import IMPATIENT, Interrupted, Run, World
 
 DAY = timedelta(hours=25)
 WAIT: dict[str, Any] = {"settlement": "wait"}
@@ -80,6 +80,35 @@ def test_the_number_is_recorded_on_a_customer_found_by_e_mail_and_finds_it_witho
         world.sandbox.clock.advance(later)
         run = world.run(world.order(**WAIT, customer_external_id='K"1\\7'))
         assert (run.ending, world.money["customers"], world.money["invoices"]) == ("found_done", 1, 1)
+
+
+def test_a_number_that_looks_like_an_address_is_not_the_address(world: World) -> None:
+    by_number = world.order(external_id="A", customer_external_id="jenny@example.com", settlement="wait")
+    by_address = world.order(external_id="B", customer_email="jenny@example.com", settlement="wait")
+    assert [world.run(order).ending for order in (by_number, by_address)] == ["done", "done"]
+    assert world.money["customers"] == 2
+
+
+def test_two_numbers_with_one_address_at_once_do_not_share_the_customer_who_has_it(world: World) -> None:
+    """As where a file has orders of two branches, and Stripe a customer that was made by hand."""
+    by_hand = world.post("customers", email="info@example.com")["id"]
+    one, other = (
+        world.order(**WAIT, external_id=f"ORD-{number}", customer_external_id=number, customer_email="info@example.com")
+        for number in ("C-1", "C-2")
+    )
+    others: list[Run] = []
+
+    def meanwhile(number: int, step: Step) -> None:
+        if step.operation == "update_customer" and not others:
+            others.append(world.run(other))
+
+    assert (world.run(one, before=meanwhile).ending, others[0].ending) == ("done", "done")
+    customers = {customer["id"]: customer["metadata"] for customer in world.all("customers")}
+    assert (len(customers), customers[by_hand]) == (2, {"prefect_stripe_customer": "C-2"})
+    for invoice in world.all("invoices"):
+        number = customers[invoice["customer"]]["prefect_stripe_customer"]
+        assert invoice["metadata"]["prefect_stripe_order"] == f"ORD-{number}"
+    assert [world.run(order).ending for order in (one, other)] == ["found_done", "found_done"]
 
 
 @pytest.mark.parametrize("lag", [0, 60])

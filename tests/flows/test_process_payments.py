@@ -14,6 +14,7 @@ from tests.flows.world import ACCOUNT, World
 
 DAY = timedelta(hours=25)
 FAILS: dict[str, Any] = {"payment_method": "pm_card_chargeCustomerFail"}
+SENT: dict[str, Any] = {"settlement": "wait", "collection_method": "send_invoice", "days_until_due": 30}
 
 
 @pytest.mark.parametrize("later", [timedelta(0), DAY], ids=["at once", "a day later"])
@@ -175,3 +176,37 @@ def test_what_the_customer_has_to_their_credit_is_not_charged(world: World, cred
     effects = world.effects
     assert world.run(world.order()).ending == "found_done"
     assert world.effects == effects
+
+
+@pytest.mark.parametrize(
+    ("given", "total"),
+    [({}, 46_300), (SENT, 46_300), ({"lines": [{"description": "Sample", "unit_amount": 0}]}, 0)],
+    ids=["charged", "sent", "an order over nothing"],
+)
+def test_what_the_customer_owes_from_before_is_not_charged_with_an_order(
+    world: World, given: dict[str, Any], total: int
+) -> None:
+    customer = world.post("customers", email="jenny@example.com", balance=10_000)["id"]
+    world.post("invoiceitems", customer=customer, currency="usd", amount=100)  # a balance is in a currency
+    order = world.order(**given)
+    run = world.run(order)
+    assert (run.ending, world.invoice()["status"]) == ("rejected", "draft")
+    assert "100.00 USD of it is what the customer owes" in run.reason
+    world.post(f"customers/{customer}", balance=0)
+    assert world.run(order).ending == "done"
+    assert world.invoice()["amount_due"] == total
+    assert [charge["amount"] for charge in world.all("charges")] == ([] if given else [total])
+
+
+def test_what_the_customer_came_to_owe_since_is_seen_before_anything_is_charged(world: World) -> None:
+    customer = world.post("customers", email="jenny@example.com")["id"]
+    world.post("invoiceitems", customer=customer, currency="usd", amount=100)
+
+    def comes_to_owe(number: int, step: Step) -> None:
+        if step.operation == "finalize_invoice":
+            world.post(f"customers/{customer}", balance=10_000)
+
+    run = world.run(world.order(), before=comes_to_owe)
+    assert (run.ending, world.invoice()["status"], world.all("charges")) == ("rejected", "open", [])
+    for told in ("563.00 USD", "463.00 USD", "nothing more is done with it"):
+        assert told in run.reason

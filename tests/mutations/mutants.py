@@ -11,6 +11,7 @@ DISTURBED = "tests/flows/test_process_disturbed.py"
 FORGOTTEN = "tests/tasks/test_forgotten.py"
 LOOK_UPS = "tests/flows/test_look_ups.py"
 PATHS = "tests/flows/test_process_paths.py::test_each_path_ends_where_it_should_and_stays_there"
+PAYMENTS = "tests/flows/test_process_payments.py"
 RUNS = "tests/tasks/test_identity.py"
 
 EIGHT_AT_ONCE = f"{CUSTOMERS}::test_eight_runs_of_one_order_at_once_make_one_invoice_and_one_charge"
@@ -148,9 +149,23 @@ MUTANTS = [
     Mutant(
         "the customer's own key",
         "flows/customers.py",
-        'Business(f"customer:{self.external_id or _normalised(self.email)}", account)',
+        "Business(who, account)",
         'Business(f"customer:{order.external_id}", account)',
         (f"{CUSTOMERS}::test_fifty_orders_of_one_new_customer_at_once_make_one",),
+    ),
+    Mutant(
+        "the key that two numbers share which are recorded on one customer",
+        "flows/customers.py",
+        """owner = Business(f"customer:{customer['id']}", self.business.account)""",
+        "owner = Business(self.business.key, self.business.account)",
+        (f"{CUSTOMERS}::test_two_numbers_with_one_address_at_once_do_not_share_the_customer_who_has_it",),
+    ),
+    Mutant(
+        "the comparison of what is due, with what the customer owes from before",
+        "flows/invoice_lines.py",
+        'owed = max(seen["amount_due"] - seen["total"], 0)',
+        "owed = 0",
+        (f"{PAYMENTS}::test_what_the_customer_owes_from_before_is_not_charged_with_an_order[charged]",),
     ),
     Mutant(
         "the attempt number",
