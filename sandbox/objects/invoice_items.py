@@ -124,11 +124,11 @@ def pricing(
     elif params.get("pricing") is not None:
         price, unit = _catalogue_price(ctx, params, path)
     elif old is not None:
-        price = {"id": old["pricing"]["price_details"]["price"], "currency": old["currency"], **_product(old)}
-        unit = Decimal(old["pricing"]["unit_amount_decimal"])
+        price = ctx.find("price", old["pricing"]["price_details"]["price"], below(path, "quantity"))
+        unit = Decimal(price["unit_amount_decimal"])
     else:
         raise missing_parameter(below(path, "amount"))
-    amount = rounded(unit * _transformed(quantity, price))
+    amount = rounded(unit * transformed(quantity, price))
     return {
         "amount": amount,
         "net_amount": amount,
@@ -167,11 +167,8 @@ def _name(params: Mapping[str, Any]) -> str:
     return params.get("description") or "Invoice item"
 
 
-def _product(old: Row) -> dict[str, Any]:
-    return {"product": old["pricing"]["price_details"]["product"], "transform_quantity": None}
-
-
-def _transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
+def transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
+    """The quantity that a price is multiplied by: of tens, say, where it is for ten [SDK]."""
     rule = price.get("transform_quantity")
     if not rule:
         return quantity

@@ -19,7 +19,7 @@ from prefect_stripe.sandbox.objects.common import (
     refuse_not_simulated,
     target,
 )
-from prefect_stripe.sandbox.objects.invoice_items import rounded
+from prefect_stripe.sandbox.objects.invoice_items import rounded, transformed
 from prefect_stripe.sandbox.objects.prices import new_price
 from prefect_stripe.sandbox.paging import equals, page
 from prefect_stripe.sandbox.rows import Row
@@ -75,10 +75,14 @@ def _price(ctx: Context, item: Mapping[str, Any], path: str) -> Row:
     return price
 
 
+def _amount(price: Row, quantity: int) -> int:
+    return rounded(Decimal(price["unit_amount_decimal"] or 0) * transformed(Decimal(quantity), price))
+
+
 def _item(ctx: Context, link: Row, given: Mapping[str, Any], price: Row) -> Row:
     quantity = given["quantity"]
     positive(quantity, "line_items[quantity]")
-    amount = rounded(Decimal(price["unit_amount_decimal"] or 0) * quantity)
+    amount = _amount(price, quantity)
     product = ctx.get("product", price["product"])
     return ctx.insert(
         "item",
@@ -165,7 +169,7 @@ def update_payment_link(ctx: Context) -> Row:
             raise no_such("item", given["id"], f"line_items[{index}][id]", status=400)
         quantity = given.get("quantity", item["quantity"])
         positive(quantity, "line_items[quantity]")
-        amount = rounded(Decimal(item["price"]["unit_amount_decimal"] or 0) * quantity)
+        amount = _amount(item["price"], quantity)
         ctx.change(
             item,
             quantity=quantity,

@@ -87,6 +87,28 @@ def test_amounts_given_inline_show_in_no_list(http: httpx.Client, customer: str)
         assert http.get(f"/v1/{name}").json()["data"] == []
 
 
+def test_a_price_for_ten_is_for_ten_whatever_becomes_of_the_quantity(http: httpx.Client, customer: str) -> None:
+    tens = price(http, **{"transform_quantity[divide_by]": "10", "transform_quantity[round]": "up"})["id"]
+    item = http.post("/v1/invoiceitems", data={"customer": customer, "quantity": "25", "pricing[price]": tens}).json()
+    assert item["amount"] == 3000
+    changed = http.post(f"/v1/invoiceitems/{item['id']}", data={"quantity": "30"}).json()
+    assert (changed["quantity"], changed["amount"]) == (30, 3000)
+    sold = {"line_items[0][price]": tens, "line_items[0][quantity]": "25", "expand[]": "line_items"}
+    link = http.post("/v1/payment_links", data=sold).json()
+    (line,) = link["line_items"]["data"]
+    assert line["amount_total"] == 3000
+    more = {"line_items[0][id]": line["id"], "line_items[0][quantity]": "31", "expand[]": "line_items"}
+    (line,) = http.post(f"/v1/payment_links/{link['id']}", data=more).json()["line_items"]["data"]
+    assert line["amount_total"] == 4000
+    monthly = price(
+        http,
+        **{"transform_quantity[divide_by]": "10", "transform_quantity[round]": "down", "recurring[interval]": "month"},
+    )["id"]
+    asked = {"subscription_details[items][0][price]": monthly, "subscription_details[items][0][quantity]": "25"}
+    preview = http.post("/v1/invoices/create_preview", data={"customer": customer, **asked}).json()
+    assert [line["amount"] for line in preview["lines"]["data"] if line["quantity"] == 25] == [2000]
+
+
 def test_payment_links(http: httpx.Client, sdk: stripe.StripeClient) -> None:
     tea, cake = price(http)["id"], price(http, unit_amount="300")["id"]
     link = sdk.v1.payment_links.create(
