@@ -238,6 +238,26 @@ def test_what_is_refused_at_creation(
     assert sandbox.ledger.effects == []
 
 
+def test_types_are_chosen_one_way_whenever_they_are(intents: Intents, sandbox: Sandbox) -> None:
+    excluding = {"excluded_payment_method_types[]": "us_bank_account"}
+    intent = intents.create(**excluding)  # beside automatic_payment_methods
+    assert intent["payment_method_types"] == ["card"]
+    for action in ("", "confirm"):
+        error = intents.try_to(intent, action, **excluding, **{"allowed_payment_method_types[]": "card"}).json()[
+            "error"
+        ]
+        assert (error["code"], error["param"]) == ("parameters_exclusive", "allowed_payment_method_types")
+    assert sandbox.ledger.count("payment_intent.updated") == 0
+
+
+def test_a_bank_in_the_united_states_pays_dollars_alone(intents: Intents, sandbox: Sandbox) -> None:
+    intent = intents.create(payment_method="pm_usBankAccount_success")
+    assert intents.act(intent, "", currency="eur")["payment_method_types"] == ["card"]
+    answer = intents.try_to(intent, "confirm", **{"mandate_data[customer_acceptance][type]": "offline"})
+    assert answer.json()["error"]["code"] == "payment_intent_incompatible_payment_method"
+    assert sandbox.ledger.count("charge.pending") == 0
+
+
 def test_confirming_needs_somewhere_to_return_to(http: httpx.Client) -> None:
     form = {"amount": "5000", "currency": "usd", "confirm": "true", "payment_method": "pm_card_visa"}
     answer = http.post("/v1/payment_intents", data=form)
