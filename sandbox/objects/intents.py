@@ -188,6 +188,10 @@ def update_payment_intent(ctx: Context) -> Row:
                 f"{', '.join(CHANGEABLE)}.",
                 param=name,
             )
+    if params.get("transfer_group") and intent["transfer_group"] is not None:  # [SDK]
+        raise bad_request(
+            "You cannot change the transfer_group of a PaymentIntent that has one.", param="transfer_group"
+        )
     if intent.get("_invoice") and any(name in params for name in ("amount", "currency", "customer")):  # [SDK]
         raise bad_request("This PaymentIntent belongs to an invoice, and cannot be changed directly.", param="intent")
     amount = ctx.given("amount", intent["amount"])

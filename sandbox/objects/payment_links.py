@@ -26,7 +26,6 @@ from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import secret_letters
 
 MAX_ITEMS: Final = 20  # [SDK]
-MAX_OPTIONAL_ITEMS: Final = 10  # [SDK]
 _PLAIN: Final = (
     "active",
     "allow_promotion_codes",
@@ -44,10 +43,8 @@ def create_payment_link(ctx: Context) -> Row:
     params = ctx.params
     refuse_not_simulated(params)
     given = params["line_items"]
-    if not 1 <= len(given) <= MAX_ITEMS:  # [SDK]
-        raise bad_request(f"A payment link has 1 to {MAX_ITEMS} line items.", param="line_items")
-    if len(params.get("optional_items") or ()) > MAX_OPTIONAL_ITEMS:  # [SDK]
-        raise bad_request(f"A payment link has up to {MAX_OPTIONAL_ITEMS} optional items.", param="optional_items")
+    if len(given) + len(params.get("optional_items") or ()) > MAX_ITEMS:  # [SDK]
+        raise bad_request(f"A payment link has up to {MAX_ITEMS} items, optional ones included.", param="line_items")
     prices = [_price(ctx, item, f"line_items[{index}]") for index, item in enumerate(given)]
     currencies: set[str] = {price["currency"] for price in prices} | {ctx.given("currency", prices[0]["currency"])}
     if len(currencies) > 1:  # [K]

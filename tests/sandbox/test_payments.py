@@ -250,6 +250,12 @@ def test_types_are_chosen_one_way_whenever_they_are(intents: Intents, sandbox: S
     assert sandbox.ledger.count("payment_intent.updated") == 0
 
 
+def test_a_transfer_group_is_set_once(intents: Intents) -> None:
+    intent = intents.act(intents.create(), "", transfer_group="order-7")
+    assert intents.try_to(intent, "", transfer_group="order-8").json()["error"]["param"] == "transfer_group"
+    assert intents.read(intent)["transfer_group"] == "order-7"
+
+
 def test_a_bank_in_the_united_states_pays_dollars_alone(intents: Intents, sandbox: Sandbox) -> None:
     intent = intents.create(payment_method="pm_usBankAccount_success")
     assert intents.act(intent, "", currency="eur")["payment_method_types"] == ["card"]
