@@ -194,6 +194,9 @@ def update_payment_intent(ctx: Context) -> Row:
         )
     if intent.get("_invoice") and any(name in params for name in ("amount", "currency", "customer")):  # [SDK]
         raise bad_request("This PaymentIntent belongs to an invoice, and cannot be changed directly.", param="intent")
+    for name in ("currency", "customer"):
+        if intent.get("_funded") and params.get(name) not in (None, intent[name]):  # [K: text, strictest]
+            raise bad_request(f"The {name} of a PaymentIntent that is paid in part cannot be changed.", param=name)
     amount = ctx.given("amount", intent["amount"])
     currency = ctx.given("currency", intent["currency"])
     charging.check_amount(amount, currency)

@@ -409,6 +409,21 @@ def test_a_balance_is_applied_by_hand(http: httpx.Client, intents: Intents, cust
     assert intents.act(intent, "apply_customer_balance")["status"] == "succeeded"
 
 
+def test_what_is_paid_in_part_keeps_its_currency_and_its_customer(
+    http: httpx.Client, sandbox: Sandbox, intents: Intents, customer: str
+) -> None:
+    intent = intents.create(customer=customer, **TRANSFER)
+    http.post(f"/v1/test_helpers/customers/{customer}/fund_cash_balance", data={"amount": 4000, "currency": "usd"})
+    other = http.post("/v1/customers").json()["id"]
+    for name, value in (("currency", "eur"), ("customer", other)):
+        assert intents.try_to(intent, "", **{name: value}).json()["error"]["param"] == name
+    intents.act(intent, "", currency="usd", customer=customer)  # what it has already is no change
+    intents.act(intent, "cancel")
+    cash = http.get(f"/v1/customers/{customer}", params={"expand[]": "cash_balance"}).json()["cash_balance"]
+    assert cash["available"] == {"usd": 4000}
+    assert sandbox.ledger.count("payment_intent.updated") == 1
+
+
 def test_an_invoices_intent_is_the_invoices(http: httpx.Client, intents: Intents, customer: str) -> None:
     invoice = http.post("/v1/invoices", data={"customer": customer, "currency": "usd"}).json()["id"]
     http.post("/v1/invoiceitems", data={"customer": customer, "invoice": invoice, "amount": 9000, "currency": "usd"})
