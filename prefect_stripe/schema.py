@@ -202,7 +202,9 @@ def _boolean(shape: Shape, value: object) -> str | None:
 def _integer(shape: Shape, value: object) -> str | None:
     if _is_int(value):
         return None
-    hint = "; amounts are whole minor units, 1050 for 10.50 USD" if isinstance(value, float | Decimal) else ""
+    # As text in a form's field, too: whoever types 10.50 there means the same.
+    broken = isinstance(value, float | Decimal) or (isinstance(value, str) and _DECIMAL.fullmatch(value))
+    hint = "; amounts are whole minor units, 1050 for 10.50 USD" if broken else ""
     return _expected("an integer", value) + hint
 
 

@@ -20,7 +20,7 @@ from prefect_stripe.sandbox.form import Form, Node, below
 from prefect_stripe.schema import Shape, request
 
 MAX_STRING: Final = 5000  # [SPEC23]
-# [SPEC23], the last part of the parameter's name, or operation and name.
+# [SPEC23, SDK], by operation and name, or the last parts of the parameter's name.
 MAX_LENGTHS: Final[Mapping[str, int]] = {
     "email": 512,
     "receipt_email": 512,
@@ -38,6 +38,21 @@ MAX_LENGTHS: Final[Mapping[str, int]] = {
     "create_customer.name": 256,
     "update_customer.name": 256,
     "number": 26,
+    "business_name": 150,
+    "individual_name": 150,
+    "custom_fields.name": 40,
+    "custom_fields.value": 140,
+    "marketing_features.name": 80,
+}
+MAX_ELEMENTS: Final[Mapping[str, int]] = {  # [SDK], by the same names
+    "custom_fields": 4,
+    "create_payment_link.custom_fields": 3,
+    "update_payment_link.custom_fields": 3,
+    "images": 8,
+    "lookup_keys": 10,
+    "marketing_features": 15,
+    "optional_items": 10,
+    "list_events.types": 20,
 }
 # Strings that name something: '' would name nothing, and they have no way to be unset.
 _NAMES: Final = frozenset(
@@ -124,8 +139,24 @@ def _map(operation: str, shape: Shape, value: Node, path: str) -> Any:
 def _list(operation: str, shape: Shape, value: Node, path: str) -> Any:
     if not isinstance(value, dict) or shape.item is None or not all(map(_INDEX.fullmatch, value)):
         raise invalid("Invalid array", param=path)
+    most = _limit(MAX_ELEMENTS, operation, path)
+    if most is not None and len(value) > most:
+        raise invalid(f"Array {path} exceeded maximum {most} allowed elements.", param=path)
     ordered = sorted(value.items(), key=lambda entry: int(entry[0]))
     return [_value(operation, shape.item, item, f"{path}[{index}]") for index, item in ordered]
+
+
+def _names(path: str) -> list[str]:
+    """The parts of a parameter's name that are no numbers."""
+    return [name for name in re.findall(r"[^\[\]]+", path) if not name.isdecimal()] or [path]
+
+
+def _limit(limits: Mapping[str, int], operation: str, path: str) -> int | None:
+    names = _names(path)
+    for known in (f"{operation}.{path}", ".".join(names[-2:]), names[-1]):
+        if known in limits:
+            return limits[known]
+    return None
 
 
 def _union(operation: str, shape: Shape, value: Node, path: str) -> Any:
@@ -142,18 +173,20 @@ def _union(operation: str, shape: Shape, value: Node, path: str) -> Any:
 
 def _string(operation: str, shape: Shape, value: Node, path: str) -> Any:
     text = _leaf(value, path, "string")
-    name = re.split(r"[\[\]]+", path.rstrip("]"))[-1]
+    name = _names(path)[-1]
     if text == "":
         if name in _NAMES:
             raise _empty(path)
         return None
     if name == "currency":
         return currency(text, path)
-    longest = MAX_LENGTHS.get(f"{operation}.{path}", MAX_LENGTHS.get(name, MAX_STRING))
+    longest = _limit(MAX_LENGTHS, operation, path) or MAX_STRING
     if len(text) > longest:
         raise invalid(f"Invalid string: {text[:10]}...{text[-4:]}; must be at most {longest} characters", param=path)
     if name == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         raise invalid(f"Invalid email address: {text}", code="email_invalid", param=path)
+    if name == "statement_descriptor" and not re.fullmatch(r"[^<>\\\"']*[A-Za-z][^<>\\\"']*", text):
+        raise invalid("A statement descriptor has a letter at least, and none of < > \\ ' \".", param=path)
     return text
 
 

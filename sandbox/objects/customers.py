@@ -140,9 +140,9 @@ def _hashes(ctx: Context, row: Row) -> dict[str, Any]:
 
 
 def _prefix(given: str | None) -> str | None:
-    if given is not None and not re.fullmatch(r"[A-Z0-9]{3,12}", given):  # [SDK]
+    if given is not None and not re.fullmatch(r"[A-Z0-9]{1,12}", given):  # [SDK]
         raise bad_request(
-            "Invalid invoice prefix: must be 3 to 12 uppercase letters or numbers.", param="invoice_prefix"
+            "Invalid invoice prefix: must be 1 to 12 uppercase letters or numbers.", param="invoice_prefix"
         )
     return given
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.expand import Page
+from prefect_stripe.sandbox.objects.common import only_one
 from prefect_stripe.sandbox.paging import Filter, page, within
 from prefect_stripe.sandbox.rows import Row
 
@@ -13,6 +14,7 @@ SECONDS_KEPT: Final = 30 * 24 * 60 * 60  # [DOC]
 
 
 def list_events(ctx: Context) -> Page:
+    only_one(ctx.params, "type", "types")  # [SDK]
     since = ctx.now - SECONDS_KEPT
     return page(ctx, "event", FILTERS, where=lambda row: row["created"] >= since)
 

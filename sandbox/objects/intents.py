@@ -31,6 +31,8 @@ _PLAIN: Final = (
     "statement_descriptor_suffix",
     "transfer_group",
 )
+_CHOOSING: Final = frozenset({"allowed_payment_method_types", "currency", "customer", "excluded_payment_method_types"})
+"""What the types that an intent takes depend on."""
 _ONLY_CONFIRMING: Final = ("error_on_requires_action", "mandate_data", "off_session", "return_url")
 
 
@@ -38,9 +40,7 @@ def create_payment_intent(ctx: Context) -> Row:
     params = ctx.params
     refuse_not_simulated(params)
     charging.check_amount(params["amount"], params["currency"])
-    only_one(
-        params, "allowed_payment_method_types", "excluded_payment_method_types", "automatic_payment_methods"
-    )  # [DOC]
+    _one_way_to_choose_types(params)
     if not params.get("confirm"):
         for name in _ONLY_CONFIRMING:
             if params.get(name) is not None:  # [K]
@@ -64,6 +64,12 @@ def create_payment_intent(ctx: Context) -> Row:
     if params.get("confirm"):
         _confirm(ctx, intent)
     return intent
+
+
+def _one_way_to_choose_types(params: Mapping[str, Any]) -> None:
+    """To name the types that are allowed excludes the other ways, which go together [DOC]."""
+    for other in ("excluded_payment_method_types", "automatic_payment_methods"):
+        only_one(params, "allowed_payment_method_types", other)
 
 
 def _automatic(params: Mapping[str, Any]) -> Row | None:
@@ -128,6 +134,13 @@ def _set_method(ctx: Context, intent: Row, params: Mapping[str, Any]) -> None:
         method = _given(ctx, intent, params["payment_method"])
     else:
         return
+    _refuse_other_type(intent, method)
+    ctx.change(intent, payment_method=method["id"])
+    if intent["status"] in ("requires_payment_method", "requires_action"):
+        ctx.change(intent, status="requires_confirmation", next_action=None)
+
+
+def _refuse_other_type(intent: Row, method: Row) -> None:
     if method["type"] not in intent["payment_method_types"]:  # [K]
         raise bad_request(
             f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. It takes the "
@@ -135,9 +148,6 @@ def _set_method(ctx: Context, intent: Row, params: Mapping[str, Any]) -> None:
             code="payment_intent_incompatible_payment_method",
             param="payment_method",
         )
-    ctx.change(intent, payment_method=method["id"])
-    if intent["status"] in ("requires_payment_method", "requires_action"):
-        ctx.change(intent, status="requires_confirmation", next_action=None)
 
 
 def _given(ctx: Context, intent: Row, id: str) -> Row:
@@ -167,6 +177,7 @@ def _given(ctx: Context, intent: Row, id: str) -> Row:
 def update_payment_intent(ctx: Context) -> Row:
     params, intent = ctx.params, target(ctx, "payment_intent", "intent")
     refuse_not_simulated(params)
+    _one_way_to_choose_types(params)
     for name in ("amount", "currency", "customer", "payment_method", "capture_method"):
         if params.get(name) is not None and intent["status"] not in CHANGEABLE:  # [SIM]
             raise refused(
@@ -177,15 +188,22 @@ def update_payment_intent(ctx: Context) -> Row:
                 f"{', '.join(CHANGEABLE)}.",
                 param=name,
             )
+    if params.get("transfer_group") and intent["transfer_group"] is not None:  # [SDK]
+        raise bad_request(
+            "You cannot change the transfer_group of a PaymentIntent that has one.", param="transfer_group"
+        )
     if intent.get("_invoice") and any(name in params for name in ("amount", "currency", "customer")):  # [SDK]
         raise bad_request("This PaymentIntent belongs to an invoice, and cannot be changed directly.", param="intent")
+    for name in ("currency", "customer"):
+        if intent.get("_funded") and params.get(name) not in (None, intent[name]):  # [K: text, strictest]
+            raise bad_request(f"The {name} of a PaymentIntent that is paid in part cannot be changed.", param=name)
     amount = ctx.given("amount", intent["amount"])
     currency = ctx.given("currency", intent["currency"])
     charging.check_amount(amount, currency)
     fields: Row = {"amount": amount, "currency": currency, **chosen(params, "capture_method")}
     if "customer" in params:
         fields["customer"] = ctx.find("customer", params["customer"], "customer")["id"]
-    if "allowed_payment_method_types" in params or "excluded_payment_method_types" in params or "customer" in params:
+    if _CHOOSING & params.keys():
         fields |= _types({**intent, **params}, currency, bool(fields.get("customer", intent["customer"])))
     apply_metadata(ctx, intent, fields)
     ctx.change(intent, **fields, **_fields(intent, params))
@@ -198,6 +216,7 @@ def update_payment_intent(ctx: Context) -> Row:
 def confirm_payment_intent(ctx: Context) -> Row:
     intent = target(ctx, "payment_intent", "intent")
     refuse_not_simulated(ctx.params)
+    _one_way_to_choose_types(ctx.params)
     _confirm(ctx, intent)
     return intent
 
@@ -220,7 +239,7 @@ def _confirm(ctx: Context, intent: Row) -> None:
         )
     if ctx.operation == "confirm_payment_intent":
         ctx.change(intent, **chosen(params, "capture_method"), **_fields(intent, params))
-        if "allowed_payment_method_types" in params or "excluded_payment_method_types" in params:
+        if _CHOOSING & params.keys():
             ctx.change(intent, **_types(params, intent["currency"], bool(intent["customer"])))
         _set_method(ctx, intent, params)
     method = ctx.get("payment_method", intent["payment_method"])
@@ -232,6 +251,7 @@ def _confirm(ctx: Context, intent: Row) -> None:
             "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
             "payment method or ConfirmationToken.",
         )
+    _refuse_other_type(intent, method)
     _needs_return_url(intent, params)
     if params.get("amount_to_confirm") not in (None, intent["amount"]):  # [K]
         raise bad_request("The amount to confirm does not match the PaymentIntent's amount.", param="amount_to_confirm")

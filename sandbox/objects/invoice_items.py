@@ -59,7 +59,7 @@ def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Ro
     if invoice is not None:
         must_match(currency, invoice, path)
     totals.same_currency(ctx, customer, currency)
-    period = params.get("period") or {"start": ctx.now, "end": ctx.now}
+    period = _period(params.get("period") or {"start": ctx.now, "end": ctx.now}, path)
     row = ctx.insert(
         "invoiceitem",
         {
@@ -74,7 +74,7 @@ def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Ro
             "invoicing_rules": None,
             "metadata": new_metadata(params),
             "parent": None,
-            "period": {"start": period["start"], "end": period["end"]},
+            "period": period,
             "proration": False,
             "proration_details": None,
             "tax_rates": [],
@@ -88,6 +88,13 @@ def new_item(ctx: Context, params: Mapping[str, Any], customer: Row, invoice: Ro
         put_line(ctx, row)
     ctx.record("invoiceitem.created", row, row["amount"])
     return row
+
+
+def _period(given: Mapping[str, Any], path: str) -> dict[str, int]:
+    if given["end"] < given["start"]:  # [SDK; text K]
+        param = below(below(path, "period"), "end")
+        raise bad_request("The end of the period must not be before its start.", param=param)
+    return {"start": given["start"], "end": given["end"]}
 
 
 def must_match(currency: str, invoice: Row, path: str) -> None:
@@ -124,11 +131,11 @@ def pricing(
     elif params.get("pricing") is not None:
         price, unit = _catalogue_price(ctx, params, path)
     elif old is not None:
-        price = {"id": old["pricing"]["price_details"]["price"], "currency": old["currency"], **_product(old)}
-        unit = Decimal(old["pricing"]["unit_amount_decimal"])
+        price = ctx.find("price", old["pricing"]["price_details"]["price"], below(path, "quantity"))
+        unit = Decimal(price["unit_amount_decimal"])
     else:
         raise missing_parameter(below(path, "amount"))
-    amount = rounded(unit * _transformed(quantity, price))
+    amount = rounded(unit * transformed(quantity, price))
     return {
         "amount": amount,
         "net_amount": amount,
@@ -167,11 +174,8 @@ def _name(params: Mapping[str, Any]) -> str:
     return params.get("description") or "Invoice item"
 
 
-def _product(old: Row) -> dict[str, Any]:
-    return {"product": old["pricing"]["price_details"]["product"], "transform_quantity": None}
-
-
-def _transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
+def transformed(quantity: Decimal, price: Mapping[str, Any]) -> Decimal:
+    """The quantity that a price is multiplied by: of tens, say, where it is for ten [SDK]."""
     rule = price.get("transform_quantity")
     if not rule:
         return quantity
@@ -303,7 +307,7 @@ def change_item(ctx: Context, row: Row, params: Mapping[str, Any], path: str = "
     invoice = _alive(ctx, row)
     fields = chosen(params, "description", "discountable")
     if "period" in params:
-        fields["period"] = {"start": params["period"]["start"], "end": params["period"]["end"]}
+        fields["period"] = _period(params["period"], path)
     if any(params.get(name) is not None for name in (*PRICINGS, "quantity", "quantity_decimal")):
         priced = pricing(ctx, params, row["currency"], path, row)
         if priced["currency"] != row["currency"]:

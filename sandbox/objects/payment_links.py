@@ -19,14 +19,13 @@ from prefect_stripe.sandbox.objects.common import (
     refuse_not_simulated,
     target,
 )
-from prefect_stripe.sandbox.objects.invoice_items import rounded
+from prefect_stripe.sandbox.objects.invoice_items import rounded, transformed
 from prefect_stripe.sandbox.objects.prices import new_price
 from prefect_stripe.sandbox.paging import equals, page
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import secret_letters
 
 MAX_ITEMS: Final = 20  # [SDK]
-MAX_OPTIONAL_ITEMS: Final = 10  # [SDK]
 _PLAIN: Final = (
     "active",
     "allow_promotion_codes",
@@ -44,10 +43,8 @@ def create_payment_link(ctx: Context) -> Row:
     params = ctx.params
     refuse_not_simulated(params)
     given = params["line_items"]
-    if not 1 <= len(given) <= MAX_ITEMS:  # [SDK]
-        raise bad_request(f"A payment link has 1 to {MAX_ITEMS} line items.", param="line_items")
-    if len(params.get("optional_items") or ()) > MAX_OPTIONAL_ITEMS:  # [SDK]
-        raise bad_request(f"A payment link has up to {MAX_OPTIONAL_ITEMS} optional items.", param="optional_items")
+    if len(given) + len(params.get("optional_items") or ()) > MAX_ITEMS:  # [SDK]
+        raise bad_request(f"A payment link has up to {MAX_ITEMS} items, optional ones included.", param="line_items")
     prices = [_price(ctx, item, f"line_items[{index}]") for index, item in enumerate(given)]
     currencies: set[str] = {price["currency"] for price in prices} | {ctx.given("currency", prices[0]["currency"])}
     if len(currencies) > 1:  # [K]
@@ -75,10 +72,14 @@ def _price(ctx: Context, item: Mapping[str, Any], path: str) -> Row:
     return price
 
 
+def _amount(price: Row, quantity: int) -> int:
+    return rounded(Decimal(price["unit_amount_decimal"] or 0) * transformed(Decimal(quantity), price))
+
+
 def _item(ctx: Context, link: Row, given: Mapping[str, Any], price: Row) -> Row:
     quantity = given["quantity"]
     positive(quantity, "line_items[quantity]")
-    amount = rounded(Decimal(price["unit_amount_decimal"] or 0) * quantity)
+    amount = _amount(price, quantity)
     product = ctx.get("product", price["product"])
     return ctx.insert(
         "item",
@@ -165,7 +166,7 @@ def update_payment_link(ctx: Context) -> Row:
             raise no_such("item", given["id"], f"line_items[{index}][id]", status=400)
         quantity = given.get("quantity", item["quantity"])
         positive(quantity, "line_items[quantity]")
-        amount = rounded(Decimal(item["price"]["unit_amount_decimal"] or 0) * quantity)
+        amount = _amount(item["price"], quantity)
         ctx.change(
             item,
             quantity=quantity,

@@ -191,7 +191,7 @@ def _subscription_line(
     unit = price["unit_amount_decimal"]
     if unit is None:
         raise bad_request("The sandbox does not simulate tiered prices on subscriptions.")
-    amount = invoice_items.rounded(Decimal(unit) * quantity)
+    amount = invoice_items.rounded(Decimal(unit) * invoice_items.transformed(Decimal(quantity), price))
     product = ctx.get("product", price["product"])
     end = start + INTERVALS[price["recurring"]["interval"]] * price["recurring"]["interval_count"]
     invoice_items.insert_line(

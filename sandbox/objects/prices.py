@@ -13,7 +13,7 @@ from prefect_stripe.sandbox.objects.common import apply_metadata, chosen, new_me
 from prefect_stripe.sandbox.paging import equals, page, within
 from prefect_stripe.sandbox.rows import Row
 
-MAX_LOOKUP_KEYS: Final = 10  # [SDK]
+MAX_INTERVALS: Final[Mapping[str, int]] = {"day": 1095, "week": 156, "month": 36, "year": 3}  # [SDK; days K]
 _AMOUNTS: Final = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
 
 
@@ -26,6 +26,13 @@ def create_price(ctx: Context) -> Row:
 def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
     tiered = params.get("billing_scheme") == "tiered"
     only_one(params, *_AMOUNTS)
+    only_one(params, "tiers", "transform_quantity")  # [SDK]
+    for name in ("tiers", "tiers_mode"):
+        if not tiered and params.get(name):  # [SDK; text K]
+            raise bad_request(f"`{name}` can only be used with `billing_scheme=tiered`.", param=name)
+    for index, tier in enumerate(params.get("tiers") or ()):
+        for name in ("flat_amount", "unit_amount"):
+            only_one(tier, name, f"{name}_decimal", path=f"tiers[{index}]")  # [SDK]
     if not tiered and not any(name in params for name in _AMOUNTS):  # [SDK]
         raise missing_parameter("unit_amount")
     if tiered and not (params.get("tiers") and params.get("tiers_mode")):
@@ -126,6 +133,9 @@ def _custom(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _recurring(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How often: at least every three years [SDK; text K]."""
+    if not 1 <= given.get("interval_count", 1) <= MAX_INTERVALS[given["interval"]]:
+        raise bad_request("The interval must be between one and three years.", param="recurring[interval_count]")
     return {
         "interval": given["interval"],
         "interval_count": given.get("interval_count", 1),
@@ -198,8 +208,6 @@ def update_price(ctx: Context) -> Row:
 def list_prices(ctx: Context) -> Page:
     params = ctx.params
     keys, recurring = params.get("lookup_keys"), params.get("recurring")
-    if keys and len(keys) > MAX_LOOKUP_KEYS:  # [SDK]
-        raise bad_request(f"You may only pass up to {MAX_LOOKUP_KEYS} lookup keys.", param="lookup_keys")
     active = params.get("active", True)  # active ones only, unless asked [SDK]
 
     def where(row: Row) -> bool:

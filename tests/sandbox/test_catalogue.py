@@ -11,6 +11,9 @@ import stripe
 
 from prefect_stripe.sandbox import Sandbox
 
+TIERS = {"tiers[0][up_to]": "inf", "tiers[0][unit_amount]": "1"}
+TENS = {"transform_quantity[divide_by]": "10", "transform_quantity[round]": "up"}
+
 
 def price(http: httpx.Client, **form: Any) -> dict[str, Any]:
     body = {"currency": "usd", "unit_amount": "1000", "product_data[name]": "Tea", **form}
@@ -53,12 +56,38 @@ def test_a_lookup_key_is_one_prices_alone(http: httpx.Client) -> None:
         ({}, "unit_amount"),
         ({"unit_amount": "-1"}, "unit_amount"),
         ({"unit_amount": "1", "product": "prod_none"}, "product"),
+        ({"unit_amount": "1", "tiers_mode": "volume"}, "tiers_mode"),
+        ({"unit_amount": "1", **TIERS}, "tiers"),
+        ({**TIERS, "billing_scheme": "tiered", "tiers_mode": "volume", **TENS}, "tiers"),
+        (
+            {**TIERS, "billing_scheme": "tiered", "tiers_mode": "volume", "tiers[0][unit_amount_decimal]": "1"},
+            "tiers[0][unit_amount]",
+        ),
+        (
+            {"unit_amount": "1", "recurring[interval]": "month", "recurring[interval_count]": "37"},
+            "recurring[interval_count]",
+        ),
     ],
 )
 def test_prices_that_are_refused(http: httpx.Client, form: dict[str, str], param: str) -> None:
     product = {} if "product" in form else {"product_data[name]": "Tea"}
     answer = http.post("/v1/prices", data={"currency": "usd", **product, **form})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("form", "param"),
+    [
+        ({f"images[{n}]": "https://example.com/1.png" for n in range(9)}, "images"),
+        ({f"marketing_features[{n}][name]": "Large" for n in range(16)}, "marketing_features"),
+        ({"marketing_features[0][name]": "x" * 81}, "marketing_features[0][name]"),
+        ({"statement_descriptor": "A<B"}, "statement_descriptor"),
+        ({"statement_descriptor": "2026"}, "statement_descriptor"),
+    ],
+)
+def test_products_that_are_refused(http: httpx.Client, form: dict[str, str], param: str) -> None:
+    answer = http.post("/v1/products", data={"name": "Tea", **form})
+    assert (answer.status_code, answer.json()["error"].get("param")) == (400, param)
 
 
 def test_a_prices_amount_cannot_change(http: httpx.Client) -> None:
@@ -87,6 +116,25 @@ def test_amounts_given_inline_show_in_no_list(http: httpx.Client, customer: str)
         assert http.get(f"/v1/{name}").json()["data"] == []
 
 
+def test_a_price_for_ten_is_for_ten_whatever_becomes_of_the_quantity(http: httpx.Client, customer: str) -> None:
+    tens = price(http, **TENS)["id"]
+    item = http.post("/v1/invoiceitems", data={"customer": customer, "quantity": "25", "pricing[price]": tens}).json()
+    assert item["amount"] == 3000
+    changed = http.post(f"/v1/invoiceitems/{item['id']}", data={"quantity": "30"}).json()
+    assert (changed["quantity"], changed["amount"]) == (30, 3000)
+    sold = {"line_items[0][price]": tens, "line_items[0][quantity]": "25", "expand[]": "line_items"}
+    link = http.post("/v1/payment_links", data=sold).json()
+    (line,) = link["line_items"]["data"]
+    assert line["amount_total"] == 3000
+    more = {"line_items[0][id]": line["id"], "line_items[0][quantity]": "31", "expand[]": "line_items"}
+    (line,) = http.post(f"/v1/payment_links/{link['id']}", data=more).json()["line_items"]["data"]
+    assert line["amount_total"] == 4000
+    monthly = price(http, **{**TENS, "transform_quantity[round]": "down", "recurring[interval]": "month"})["id"]
+    asked = {"subscription_details[items][0][price]": monthly, "subscription_details[items][0][quantity]": "25"}
+    preview = http.post("/v1/invoices/create_preview", data={"customer": customer, **asked}).json()
+    assert [line["amount"] for line in preview["lines"]["data"] if line["quantity"] == 25] == [2000]
+
+
 def test_payment_links(http: httpx.Client, sdk: stripe.StripeClient) -> None:
     tea, cake = price(http)["id"], price(http, unit_amount="300")["id"]
     link = sdk.v1.payment_links.create(
@@ -112,6 +160,15 @@ def test_payment_links(http: httpx.Client, sdk: stripe.StripeClient) -> None:
         ({"line_items[0][quantity]": "1"}, "line_items[0][price]"),
         ({"line_items[0][price]": "price_none", "line_items[0][quantity]": "1"}, "line_items[0][price]"),
         ({f"line_items[{n}][{k}]": v for n in range(21) for k, v in (("price", "T"), ("quantity", "1"))}, "line_items"),
+        (
+            {
+                f"{items}_items[{n}][{k}]": v
+                for items, many in (("line", 12), ("optional", 9))
+                for n in range(many)
+                for k, v in (("price", "T"), ("quantity", "1"))
+            },
+            "line_items",
+        ),
     ],
 )
 def test_payment_links_that_are_refused(http: httpx.Client, form: dict[str, str], param: str) -> None:
@@ -211,3 +268,5 @@ def test_events_tell_what_happened(http: httpx.Client, sandbox: Sandbox, custome
     request = sandbox.ledger.requests("finalize_invoice")[0].request_id
     assert events[0]["request"]["id"] == request
     assert http.get(f"/v1/events/{events[0]['id']}").json() == events[0]
+    both = http.get("/v1/events", params={"type": "invoice.created", "types[]": "invoice.finalized"})
+    assert both.json()["error"]["code"] == "parameters_exclusive"

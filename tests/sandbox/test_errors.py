@@ -90,6 +90,16 @@ def test_an_unknown_currency_lists_the_known(http: httpx.Client) -> None:
         ({"metadata[k]": "v" * 501}, "Metadata values can have up to 500 characters"),
         ({f"metadata[k{number}]": "v" for number in range(51)}, "You can only have up to 50 metadata keys"),
         ({"name": "x" * 257}, "Invalid string: xxxxxxxxxx...xxxx; must be at most 256 characters"),
+        ({"business_name": "x" * 151}, "Invalid string: xxxxxxxxxx...xxxx; must be at most 150 characters"),
+        (
+            {"invoice_settings[custom_fields][0][name]": "x" * 41, "invoice_settings[custom_fields][0][value]": "1"},
+            "Invalid string: xxxxxxxxxx...xxxx; must be at most 40 characters",
+        ),
+        (
+            {f"invoice_settings[custom_fields][{n}][{k}]": "x" for n in range(5) for k in ("name", "value")},
+            "Array invoice_settings[custom_fields] exceeded maximum 4 allowed elements.",
+        ),
+        ({"invoice_prefix": "A" * 13}, "Invalid invoice prefix: must be 1 to 12"),
     ],
 )
 def test_lengths(http: httpx.Client, form: dict[str, str], message: str) -> None:
@@ -135,6 +145,7 @@ def test_bad_lists(http: httpx.Client, params: dict[str, str], message: str) -> 
         ({"customer": "C", "currency": "usd", "unit_amount_decimal": "1.0000000000001"}, "unit_amount_decimal"),
         ({"customer": "C", "currency": "eur", "amount": "1", "invoice": "I"}, "currency"),
         ({"customer": "C", "currency": "usd", "amount": "1", "discounts[0][coupon]": "x"}, "discounts"),
+        ({"customer": "C", "currency": "usd", "amount": "1", "period[start]": "2", "period[end]": "1"}, "period[end]"),
     ],
 )
 def test_invoice_items_are_priced_one_way(http: httpx.Client, customer: str, form: dict[str, str], param: str) -> None:

@@ -238,6 +238,32 @@ def test_what_is_refused_at_creation(
     assert sandbox.ledger.effects == []
 
 
+def test_types_are_chosen_one_way_whenever_they_are(intents: Intents, sandbox: Sandbox) -> None:
+    excluding = {"excluded_payment_method_types[]": "us_bank_account"}
+    intent = intents.create(**excluding)  # beside automatic_payment_methods
+    assert intent["payment_method_types"] == ["card"]
+    for action in ("", "confirm"):
+        error = intents.try_to(intent, action, **excluding, **{"allowed_payment_method_types[]": "card"}).json()[
+            "error"
+        ]
+        assert (error["code"], error["param"]) == ("parameters_exclusive", "allowed_payment_method_types")
+    assert sandbox.ledger.count("payment_intent.updated") == 0
+
+
+def test_a_transfer_group_is_set_once(intents: Intents) -> None:
+    intent = intents.act(intents.create(), "", transfer_group="order-7")
+    assert intents.try_to(intent, "", transfer_group="order-8").json()["error"]["param"] == "transfer_group"
+    assert intents.read(intent)["transfer_group"] == "order-7"
+
+
+def test_a_bank_in_the_united_states_pays_dollars_alone(intents: Intents, sandbox: Sandbox) -> None:
+    intent = intents.create(payment_method="pm_usBankAccount_success")
+    assert intents.act(intent, "", currency="eur")["payment_method_types"] == ["card"]
+    answer = intents.try_to(intent, "confirm", **{"mandate_data[customer_acceptance][type]": "offline"})
+    assert answer.json()["error"]["code"] == "payment_intent_incompatible_payment_method"
+    assert sandbox.ledger.count("charge.pending") == 0
+
+
 def test_confirming_needs_somewhere_to_return_to(http: httpx.Client) -> None:
     form = {"amount": "5000", "currency": "usd", "confirm": "true", "payment_method": "pm_card_visa"}
     answer = http.post("/v1/payment_intents", data=form)
@@ -381,6 +407,21 @@ def test_a_balance_is_applied_by_hand(http: httpx.Client, intents: Intents, cust
     assert intents.act(intent, "apply_customer_balance", amount="4000")["status"] == "requires_action"
     http.post(fund, data={"amount": 1000, "currency": "usd"})
     assert intents.act(intent, "apply_customer_balance")["status"] == "succeeded"
+
+
+def test_what_is_paid_in_part_keeps_its_currency_and_its_customer(
+    http: httpx.Client, sandbox: Sandbox, intents: Intents, customer: str
+) -> None:
+    intent = intents.create(customer=customer, **TRANSFER)
+    http.post(f"/v1/test_helpers/customers/{customer}/fund_cash_balance", data={"amount": 4000, "currency": "usd"})
+    other = http.post("/v1/customers").json()["id"]
+    for name, value in (("currency", "eur"), ("customer", other)):
+        assert intents.try_to(intent, "", **{name: value}).json()["error"]["param"] == name
+    intents.act(intent, "", currency="usd", customer=customer)  # what it has already is no change
+    intents.act(intent, "cancel")
+    cash = http.get(f"/v1/customers/{customer}", params={"expand[]": "cash_balance"}).json()["cash_balance"]
+    assert cash["available"] == {"usd": 4000}
+    assert sandbox.ledger.count("payment_intent.updated") == 1
 
 
 def test_an_invoices_intent_is_the_invoices(http: httpx.Client, intents: Intents, customer: str) -> None:

@@ -173,7 +173,7 @@ def test_missing_parameters_are_named_at_every_level() -> None:
     assert [problem.path for problem in problems("create_payment_intent", {"amount": None})] == ["amount", "currency"]
 
 
-@pytest.mark.parametrize("amount", [10.5, 10.0, Decimal("10.5")])
+@pytest.mark.parametrize("amount", [10.5, 10.0, Decimal("10.5"), "10.50"])
 def test_an_amount_is_whole_minor_units(amount: object) -> None:
     (message,) = messages("create_payment_intent", amount=amount, currency="usd")
     assert message.startswith("amount: expected an integer, got ")
