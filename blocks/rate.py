@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 
-from prefect_stripe.client.rate import LIVE_LIMIT, TEST_LIMIT
+from prefect_stripe.client.rate import LIVE_LIMIT, TEST_LIMIT, end_following
 
 if TYPE_CHECKING:
     from prefect_stripe.blocks.credentials import StripeCredentials
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LEASE_SECONDS: Final = 60.0  # the shortest that the server gives
 _RENEWING_SECONDS: Final = 20.0
 _ARRIVING_SECONDS: Final = 3.0
+_ANSWER_SECONDS: Final = 5.0
 _ARRIVING_RATE: Final = 1.0
 
 
@@ -123,7 +124,7 @@ def share_of(account: str) -> PrefectRateShare | None:
             settings.url,
             auth_string=settings.auth_string.get_secret_value() if settings.auth_string else None,
             api_key=settings.key.get_secret_value() if settings.key else None,
-            httpx_settings={"timeout": 5.0},
+            httpx_settings={"timeout": _ANSWER_SECONDS},
         )
         found = _SHARES[settings.url, name] = PrefectRateShare(name, client)
     return found
@@ -134,7 +135,9 @@ _SHARES: Final[dict[tuple[str, str], PrefectRateShare]] = {}
 
 @atexit.register
 def _leave_all() -> None:
-    # The server may be gone, and takes the slot back itself: no process waits at its end for more than one answer.
+    # The server may be gone, and takes the slot back itself: a process waits at its end for the answer that is on its
+    # way, and for one more.
+    end_following(_ANSWER_SECONDS)
     with suppress(Exception), temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
         for share in _SHARES.values():
             share.leave()

@@ -171,7 +171,7 @@ class Following:
             if not self._running:
                 self._running = True
                 self._take(_CAUTIOUS)
-                threading.Thread(target=self._follow, name="stripe-rate", daemon=True).start()
+                threading.Thread(target=self._follow, name=_THREAD, daemon=True).start()
 
     def _follow(self) -> None:
         part, heard = _CAUTIOUS, -inf
@@ -191,8 +191,7 @@ class Following:
                     return
                 part, heard = min(1.0, rate / self._limit), now
             self._take(part)
-            time.sleep(_ASKING_SECONDS)
-            if self._left():
+            if _ENDING.wait(_ASKING_SECONDS) or self._left():
                 return
 
     def _left(self) -> bool:
@@ -215,6 +214,22 @@ class Following:
                 self._share.name,
                 type(problem).__name__,
             )
+
+
+_ENDING: Final = threading.Event()
+_THREAD: Final = "stripe-rate"
+
+
+def end_following(seconds: float) -> None:
+    """End what asks for a part, as the process ends: Python aborts a process in which it has to break off a thread.
+
+    Args:
+        seconds: How long to wait for an answer that is on its way.
+    """
+    _ENDING.set()
+    for thread in threading.enumerate():
+        if thread.name == _THREAD:
+            thread.join(seconds)
 
 
 _ACCOUNTS: dict[tuple[str, float | None, float | None, float | None, str | None], RateLimits] = {}

@@ -202,14 +202,15 @@ def in_markdown(report: AgeingReport, some: Sequence[Owed]) -> str:
     if report.currencies:
         panels = {one.currency: list(one.buckets.items()) for one in report.currencies}
         parts.append(pictures.in_markdown(pictures.stacks(panels, words), words))
-    head = ("currency", "customer", *BUCKETS, "total")
+    # The total first: a page that is not wide shows the first columns of a table.
+    head = ("currency", "customer", "total", *BUCKETS)
     lines = [head, ("---", "---", *("--:",) * (len(BUCKETS) + 1))]
-    lines += [_row(one.currency, f"**{one.customers} customers**", one.buckets) for one in report.currencies]
+    lines += [_row(one.currency, f"**{_customers(one.customers)}**", one.buckets) for one in report.currencies]
     customers = sorted(by_customer(some).items(), key=lambda item: (item[0][0], -sum(item[1].values()), item[0][1]))
     lines += [_row(currency, f"`{customer}`", buckets) for (currency, customer), buckets in customers[:MOST_TOLD]]
     parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     if len(customers) > MOST_TOLD:
-        parts.append(f"and {len(customers) - MOST_TOLD} customers more")
+        parts.append(f"and {_customers(len(customers) - MOST_TOLD)} more")
     parts.append(f"Held against {report.held_against}.")
     places = [place for place in (report.ageing_file, report.invoices_file) if place]
     if places:
@@ -218,5 +219,9 @@ def in_markdown(report: AgeingReport, some: Sequence[Owed]) -> str:
 
 
 def _row(currency: str, who: str, buckets: dict[str, int]) -> tuple[str, ...]:
-    amounts = (*buckets.values(), sum(buckets.values()))
+    amounts = (sum(buckets.values()), *buckets.values())
     return (currency.upper(), who, *(format_amount(amount, currency) if amount else "" for amount in amounts))
+
+
+def _customers(number: int) -> str:
+    return "1 customer" if number == 1 else f"{number:,} customers"

@@ -83,6 +83,7 @@ class Story:
     account: str | None = None
     live: bool = False
     lines: list[Line] = field(default_factory=list[Line])
+    _customer: str | None = None
 
     def note(self, note: Note) -> None:
         """Tell something that was found or concluded."""
@@ -145,6 +146,8 @@ class Story:
         return "/".join(part for part in parts if part)
 
     def _tell(self, step: str, came_to: str, about: Mapping[str, Any], request_id: str | None) -> None:
+        # A refusal is about nothing, and its event names the customer, too.
+        self._customer = about.get("customer") or self._customer
         status, amount = str(about.get("status") or ""), _amount_of(about)
         self.lines.append(Line(datetime.now(UTC), step, came_to, status, amount, request_id or ""))
         facts = ", ".join(part for part in (status, amount, request_id) if part)
@@ -160,7 +163,7 @@ class Story:
             return
         event = f"stripe.{about['object']}.{name}"
         more = more or {}
-        related = {"order": self.external_id, "customer": about.get("customer"), "charge": more.get("declined_charge")}
+        related = {"order": self.external_id, "customer": self._customer, "charge": more.get("declined_charge")}
         emit_event(
             event,
             resource={

@@ -203,6 +203,8 @@ def test_what_is_owed_today_is_what_remains(books: Books) -> None:
     told = in_markdown(report, some)
     assert "40.00 USD" in told
     assert "16.000 KWD" in told
+    assert "| currency | customer | total | not due |" in told
+    assert "| KWD | **1 customer** | 16.000 KWD | 16.000 KWD |" in told
     assert "Ann Lee" not in told
     assert "data:image/png;base64," in told
     assert "Ann Lee" in ageing_csv(some)

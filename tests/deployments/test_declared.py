@@ -62,6 +62,18 @@ def test_images_are_pinned_and_prefects_is_the_tested_one() -> None:
     assert f"FROM prefecthq/prefect:{version}-" in (DEPLOYMENTS / "Dockerfile").read_text()
 
 
+def test_what_is_not_of_the_repository_gets_into_no_image() -> None:
+    """What `make serve` keeps has keys in it, and an environment is large, and of another machine."""
+    kept_out = (ROOT / ".gitignore").read_text().splitlines()
+    assert (ROOT / ".dockerignore").read_text().splitlines() == [".git/", *(f"**/{line}" for line in kept_out)]
+
+
+def test_the_guide_names_every_deployment() -> None:
+    declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
+    guide = (ROOT / "docs" / "prefect_ui.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", guide, re.MULTILINE) == [one["name"] for one in declared["deployments"]]
+
+
 def test_schedules_are_off_until_someone_turns_them_on() -> None:
     declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
     assert [one["active"] for deployment in declared["deployments"] for one in deployment["schedules"]].count(True) == 0

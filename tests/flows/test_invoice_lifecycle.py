@@ -169,6 +169,8 @@ def test_a_run_ends_in_a_state_that_says_how(
         assert seen.state.result()["reason"]
     if "declined" in told or state == "RequiresAction":
         assert events(world.invoice()["id"], expected=4)["stripe.invoice.payment_failed"] == 1
+        customer = f"stripe.customer.{world.invoice()['customer']}"
+        assert events(customer, expected=4, role="customer")["stripe.invoice.payment_failed"] == 1
         declined = [run for run in seen.task_runs("pay") if run[1] == "Declined"]
         assert [name.split()[0] for name, _, _ in declined] == ["pay"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from queue import Queue
 
@@ -130,3 +132,40 @@ def test_parts_that_sum_to_one_stay_inside_the_limit(
         # In any second: the limit, a fifth of it as burst, and one that each bucket rounds up.
         in_a_second = sum(start <= other < start + 1 for other in starts[first:])
         assert in_a_second <= limit * 1.2 + 2 * processes
+
+
+ENDS_WHILE_IT_ASKS = """
+import threading
+from typing import Annotated
+from pydantic import BaseModel, BeforeValidator
+import prefect_stripe.blocks
+from prefect_stripe.client.rate import RateLimits
+
+asked = threading.Event()
+
+def slowly(value):
+    asked.set()
+    threading.Event().wait(0.4)
+    return value
+
+class Answer(BaseModel):
+    rate: Annotated[float, BeforeValidator(slowly)]
+
+class Share:
+    name = "stripe-test"
+
+    def ask(self):
+        return Answer(rate=5).rate
+
+    def leave(self):
+        pass
+
+RateLimits(10, None, None, Share()).reserve("/v1/balance", False, 0.0)
+asked.wait()
+"""
+
+
+def test_a_process_may_end_while_it_asks() -> None:
+    """Python breaks off a thread that is left at the end, and aborts where that is in the midst of pydantic's code."""
+    ended = subprocess.run([sys.executable, "-c", ENDS_WHILE_IT_ASKS], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
