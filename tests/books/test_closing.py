@@ -457,6 +457,8 @@ def test_the_banks_lines_are_found_by_amount_and_day_each_once(books: Books) -> 
         (["date,amount,currency", "2035-10-01,5,USD", "1.10.2035,5,USD"], "row 3 .*1.10.2035"),
         (["date,amount,currency", "2035-10-01,5,XXX"], "row 2 .*unknown currency 'xxx'"),
         (["date,amount,currency", "2035-10-01"], "row 2 "),
+        (["date,currency,amount", "2035-10-01,USD,1,048.25"], "row 2 .*more cells than the header"),
+        (["date,amount,currency,text", '2035-10-01,5,USD,"paid', "2035-10-02,6,USD,x"], "row 2 .*is no CSV"),
     ],
 )
 def test_a_file_of_the_bank_that_says_nothing_is_refused(lines: list[str], says: str) -> None:
