@@ -156,7 +156,9 @@ def transit(before: Iterable[Payout], after: Sequence[Payout], rows: Iterable[Ba
     moved = {"payout": dict[str, int](), "payout_reversal": dict[str, int]()}
     for row in rows:
         if (of := moved.get(row.category)) is not None:
-            of[row.currency] = of.get(row.currency, 0) + abs(row.amount)
+            # A payout below nothing is what Stripe takes from the bank to cover a balance that is below nothing.
+            left = -row.amount if row.category == "payout" else row.amount
+            of[row.currency] = of.get(row.currency, 0) + left
     opening = _total(payout for payout in before if payout.state == "in transit")
     was = {payout.id for payout in before if payout.state != "in transit"}
     found = Transit(
