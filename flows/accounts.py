@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
+from prefect_stripe.flows.csv_rows import numbered_rows
 from prefect_stripe.flows.ledger_rows import BalanceRow, Difference, stop_at
 
 COLUMNS: Final = ("posts", "number", "account", "party")
@@ -86,19 +87,17 @@ def read_chart(lines: Iterable[str]) -> Chart:
     """Read a chart of accounts from the lines of a CSV file.
 
     Raises:
-        ChartError: A column is missing; a row says nothing or is there twice; a number has two names; or something else
-            is posted to the account of Stripe's balance, which would not be what Stripe holds. The message says which.
+        ChartError: A column is missing; a row says nothing, is there twice, or cannot be told apart; a number has two
+            names; or something else is posted to the account of Stripe's balance, which would not be what Stripe holds.
+            The message says which.
 
     Example:
         >>> read_chart(["posts,number,account", "balance,1050,Stripe"]).balance
         Account(number='1050', name='Stripe', party='')
     """
-    reader = csv.DictReader(lines)
-    if missing := set(NEEDED) - set(reader.fieldnames or ()):
-        raise ChartError(f"the file of accounts lacks the columns {', '.join(sorted(missing))}")
     accounts: dict[str, Account] = {}
-    for number, row in enumerate(reader, 2):
-        posts, code, name, party = ((row.get(column) or "").strip() for column in COLUMNS)
+    for number, row in numbered_rows(lines, NEEDED, "the file of accounts", ChartError):
+        posts, code, name, party = (row.get(column, "") for column in COLUMNS)
         if not posts or not name:
             raise ChartError(f"row {number} of the file of accounts: posts and account must both say something")
         if posts != BALANCE and not posts.startswith(("category:", "fee:")):

@@ -69,7 +69,8 @@ class Folder:
             data: bytes = self._files.cat_file(self._path(month, name))
         except FileNotFoundError:
             return None
-        return data.decode()
+        # What another program wrote in its own encoding is not what was closed, and is told of as that.
+        return data.decode(errors="replace")
 
     def write(self, month: Month, name: str, text: str) -> None:
         """Write a file of a month: all of it is there, or nothing of it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
+from prefect_stripe.flows.csv_rows import numbered_rows
 from prefect_stripe.flows.ledger_rows import BalanceRow, Difference, Sums, id_of, stop_at
 from prefect_stripe.money import minor_units
 
@@ -156,7 +156,9 @@ def transit(before: Iterable[Payout], after: Sequence[Payout], rows: Iterable[Ba
     moved = {"payout": dict[str, int](), "payout_reversal": dict[str, int]()}
     for row in rows:
         if (of := moved.get(row.category)) is not None:
-            of[row.currency] = of.get(row.currency, 0) + abs(row.amount)
+            # A payout below nothing is what Stripe takes from the bank to cover a balance that is below nothing.
+            left = -row.amount if row.category == "payout" else row.amount
+            of[row.currency] = of.get(row.currency, 0) + left
     opening = _total(payout for payout in before if payout.state == "in transit")
     was = {payout.id for payout in before if payout.state != "in transit"}
     found = Transit(
@@ -210,15 +212,14 @@ def read_bank_lines(lines: Iterable[str]) -> list[BankLine]:
         >>> read_bank_lines(["date,amount,currency", "2026-10-05,48.25,USD"])
         [BankLine(date=datetime.date(2026, 10, 5), amount=4825, currency='usd')]
     """
-    reader = csv.DictReader(lines)
-    if missing := {"date", "amount", "currency"} - set(reader.fieldnames or ()):
-        raise BankFileError(f"the file of the bank's lines lacks the columns {', '.join(sorted(missing))}")
     found = list[BankLine]()
-    for number, row in enumerate(reader, 2):
-        currency = (row["currency"] or "").strip().lower()
+    for number, row in numbered_rows(
+        lines, ("date", "amount", "currency"), "the file of the bank's lines", BankFileError
+    ):
+        currency = row["currency"].lower()
         try:
-            amount = minor_units((row["amount"] or "").strip(), currency)
-            found.append(BankLine(date.fromisoformat((row["date"] or "").strip()), amount, currency))
+            amount = minor_units(row["amount"], currency)
+            found.append(BankLine(date.fromisoformat(row["date"]), amount, currency))
         except ValueError as error:
             raise BankFileError(f"row {number} of the file of the bank's lines: {error}") from error
     return found

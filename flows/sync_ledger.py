@@ -108,12 +108,19 @@ def post_new(
 
     Returns:
         The transactions that were posted, and the report.
+
+    Raises:
+        BooksError: Something does not hold, or has no account.
+        LedgerError: The ledger cannot be used.
+        StripeError: Stripe refused, failed, or could not be reached.
+        ValueError: The day is yet to come.
     """
     zone = zone_of(books.time_zone)
-    if since is None:
-        now = client.call("retrieve_balance").date or datetime.now(UTC)
-        since = now.astimezone(zone).date().replace(day=1)
-    first_day = books.begin(since)
+    today = (client.call("retrieve_balance").date or datetime.now(UTC)).astimezone(zone).date()
+    if since is not None and since > today:
+        # The ledger would keep it, and post nothing until then.
+        raise ValueError(f"since: {since} is yet to come")
+    first_day = books.begin(since or today.replace(day=1))
     begins = datetime(first_day.year, first_day.month, first_day.day, tzinfo=zone).astimezone(UTC)
     newest = books.newest()
     if newest is not None:

@@ -111,6 +111,23 @@ def test_a_payout_over_the_end_of_the_month_is_in_transit_and_arrives_in_the_nex
     assert after.opening_from == "the closing balance of 2035-10"
 
 
+def test_what_stripe_takes_from_the_bank_for_a_balance_below_nothing_is_in_transit_below_nothing(books: Books) -> None:
+    for day in (10, 31):
+        books.at(2035, 10, day)
+        books.move(-5_000, category="dispute", type="adjustment")
+        books.sandbox.seed("payout", amount=-5_000, currency="usd")
+    books.at(2035, 11, 6)
+    closed = books.close()
+    assert (closed.manifest.closing, closed.manifest.in_transit) == ({"usd": 0}, {"usd": -5_000})
+    assert closed.transit is not None
+    assert (closed.transit.paid_out, closed.transit.arrived) == ({"usd": -10_000}, {"usd": -5_000})
+    books.sandbox.seed("payout_failure", payout=books.payouts()[0]["id"])
+    books.at(2035, 12, 2)
+    after = books.close(NOVEMBER)
+    assert after.transit is not None
+    assert (after.transit.returned, after.transit.closing) == ({"usd": -5_000}, {})
+
+
 def test_a_second_run_writes_nothing_and_a_run_from_nothing_writes_the_same_bytes(books: Books, tmp_path: Path) -> None:
     books.october()
     books.at(2035, 11, 3)
@@ -354,6 +371,9 @@ def test_a_file_that_was_changed_is_noticed(books: Books) -> None:
     for month in (OCTOBER, NOVEMBER):
         with pytest.raises(BooksError, match=r"files of 2035-10 are not what was closed: journal.csv"):
             books.close(month)
+    journal.write_text(journal.read_text(), encoding="utf-16")  # as a spreadsheet may
+    with pytest.raises(BooksError, match=r"files of 2035-10 are not what was closed: journal.csv"):
+        books.close()
     journal.unlink()
     with pytest.raises(BooksError, match=r"journal.csv: SHA-256 \w+ wanted, nothing found"):
         books.close()
@@ -457,6 +477,8 @@ def test_the_banks_lines_are_found_by_amount_and_day_each_once(books: Books) -> 
         (["date,amount,currency", "2035-10-01,5,USD", "1.10.2035,5,USD"], "row 3 .*1.10.2035"),
         (["date,amount,currency", "2035-10-01,5,XXX"], "row 2 .*unknown currency 'xxx'"),
         (["date,amount,currency", "2035-10-01"], "row 2 "),
+        (["date,currency,amount", "2035-10-01,USD,1,048.25"], "row 2 .*more cells than the header"),
+        (["date,amount,currency,text", '2035-10-01,5,USD,"paid', "2035-10-02,6,USD,x"], "row 2 .*is no CSV"),
     ],
 )
 def test_a_file_of_the_bank_that_says_nothing_is_refused(lines: list[str], says: str) -> None:

@@ -327,6 +327,8 @@ def test_a_chart_is_read_as_it_is_written() -> None:
         (["posts,number,account", "balance,1,A", "fee:tax,2,B", "category:fee,2,C"], "two names for 2: B and C"),
         (["posts,number,account", "balance,1,A", "fee:tax,2,A"], "posts fee:tax to 1 A, the account of Stripe's"),
         (["posts,account", "balance,A", "category:fee/taxfee,B"], "row 3 .* 'taxfee' .* is no type; write tax_fee"),
+        (["posts,account,party", "balance,A", "category:charge,B, Trade,C"], "row 3 .* more cells than the header"),
+        (["posts,account", "balance,A", 'category:charge,"B', "category:fee,C"], "row 3 .* is no CSV"),
     ],
 )
 def test_a_chart_that_says_nothing_or_two_things_is_refused(lines: list[str], says: str) -> None:

@@ -287,6 +287,13 @@ def test_a_ledger_is_of_one_time_zone(place: str) -> None:
         other.begin(FIRST)
 
 
+def test_a_ledger_does_not_begin_on_a_day_that_is_yet_to_come(books: Books, place: str) -> None:
+    books.charge(5_000)
+    with pytest.raises(ValueError, match="since: 2053-10-01 is yet to come"):
+        post_new(books.client, opened(place), DEFAULT, date(2053, 10, 1), timedelta(hours=72))
+    assert sync(books, place).posted == 1
+
+
 @pytest.mark.parametrize(
     ("place", "says"),
     [
