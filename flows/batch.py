@@ -126,6 +126,7 @@ class BatchReport(BaseModel):
     totals: list[CurrencyTotal] = Field(default=[], description="The invoices by currency and state.")
     outcomes_file: str | None = Field(default=None, description="Where the outcomes were written.")
     rejects_file: str | None = Field(default=None, description="Where the rows were written that have to be corrected.")
+    first_failure: str | None = Field(default=None, description="The first order that failed, and why.")
 
     def __str__(self) -> str:
         told = ", ".join(f"{count} {ending.replace('_', ' ')}" for ending, count in self.endings.items())
@@ -163,6 +164,8 @@ class Tally:
         self.report.rows += len(rows)
         if outcome.ending == "rejected":
             self.rejected |= dict.fromkeys(rows, outcome.reason or "")
+        if outcome.ending == "failed" and self.report.first_failure is None:
+            self.report.first_failure = f"{outcome.external_id}: {outcome.reason}"
         if outcome.ending not in {"done", "found_done"} and len(self.to_tell) < self._most_told:
             self.to_tell.append(outcome)
         self._add(outcome)

@@ -40,7 +40,7 @@ class BatchError(Exception):
     """
 
     def __init__(self, report: BatchReport) -> None:
-        super().__init__(str(report))
+        super().__init__(f"{report}; {report.first_failure}")
         self.report = report
 
     def __reduce__(self) -> tuple[type["BatchError"], tuple[BatchReport]]:
@@ -182,7 +182,8 @@ def _state_of(report: BatchReport) -> State[Any]:
     """Make the state that the flow ends in; Prefect hands its caller what is in it."""
     data = orjson.loads(report.model_dump_json())
     if report.endings.get("failed"):
-        return failed(str(report), BatchError(report))
+        error = BatchError(report)
+        return failed(str(error), error)
     waiting = "AwaitingApproval" if report.endings.get("awaiting_approval") else "Completed"
     name = "CompletedWithRejects" if report.endings.get("rejected") else waiting
     return Completed(name=name, message=str(report), data=data)

@@ -28,7 +28,10 @@ async def _main(arguments: argparse.Namespace) -> None:
     app = Application(latency=arguments.latency_ms / 1000, search_lag=arguments.search_lag)
     app.limiter.per_second = arguments.rate_limit
     connections: set[Connection] = set()
-    server = await listen(app, arguments.port, connections)
+    try:
+        server = await listen(app, arguments.port, connections)
+    except (OSError, OverflowError) as error:
+        raise SystemExit(f"it cannot listen: {error}; name another port with --port, or 0 for a free one") from None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):  # where loops take no signals, they end the process unasked

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
 from prefect_stripe.blocks import StripeCredentials
-from prefect_stripe.client import OPERATIONS, Call, StripeError
+from prefect_stripe.client import OPERATIONS, Call, ParameterError, StripeError
 from prefect_stripe.client.errors import MOST_OF_AN_ID, masked, without_secrets
 from prefect_stripe.tasks.forgotten import once
 
@@ -45,6 +45,16 @@ class Wanted(Generic[R]):
     call: Call
     slot: str | None = None
     max_items: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no account: Prefect checks what a flow is given, and not what a task is."""
+        if not isinstance(self.credentials, StripeCredentials):
+            raise ParameterError(
+                f"credentials: expected StripeCredentials, got {type(self.credentials).__name__}; make it by "
+                "StripeCredentials(api_key=…) or StripeCredentials.load('NAME'), in async code await "
+                "StripeCredentials.aload('NAME'), and have .map take it as unmapped(…)",
+                operation=self.call.operation,
+            )
 
 
 Steps = Generator[Wanted[Any], Any, R]

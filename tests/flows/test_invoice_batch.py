@@ -170,6 +170,8 @@ def test_where_stripe_is_not_to_be_reached_the_rest_is_not_begun_and_counted(
     assert isinstance(error, BatchError)
     assert (error.report.orders, error.report.rows) == (7, 9)
     assert error.report.endings == {"rejected": 1, "failed": 6}
+    assert "6 failed; ORD-0: list_customers: no answer from http://127.0.0.1:9" in str(error)
+    assert state.message == str(error)
     reasons = [row["reason"] for row in rows_of(orders.with_name("orders.outcomes.csv"))]
     assert sum(reason.startswith("not begun") for reason in reasons) == 4
 

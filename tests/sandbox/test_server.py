@@ -70,6 +70,16 @@ def test_it_listens_on_loopback_only(sandbox: Sandbox) -> None:
         Sandbox.start(port=int(port))
 
 
+@pytest.mark.parametrize(("port", "why"), [("taken", "address already in use"), ("99999", "port must be 0-65535")])
+def test_the_command_says_in_one_line_why_it_cannot_listen(sandbox: Sandbox, port: str, why: str) -> None:
+    port = sandbox.url.rpartition(":")[2] if port == "taken" else port
+    command = [sys.executable, "-m", "prefect_stripe.sandbox", "--port", port]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert why in ended.stderr
+    assert "--port" in ended.stderr
+
+
 def test_a_stopped_sandbox_is_gone() -> None:
     with Sandbox.start() as sandbox:
         assert httpx.get(f"{sandbox.url}/_sandbox").status_code == 200

@@ -154,3 +154,20 @@ def test_an_empty_id_among_others_is_refused_too(credentials: StripeCredentials,
     with pytest.raises(ParameterError, match="line_item"):
         run()
     assert stripe_sandbox.ledger.exchanges == []
+
+
+@pytest.mark.parametrize("task", [create_customer, tasks.acreate_customer])
+def test_what_is_no_account_is_refused_in_words(task: Any, stripe_sandbox: Sandbox) -> None:
+    """A key, a block's name, or what `load` gives in async code where nobody awaits it."""
+
+    @flow
+    def run() -> object:
+        result = task(stripe_sandbox.api_key, name="Jenny Rosen")
+        return asyncio.run(result) if asyncio.iscoroutine(result) else result
+
+    with pytest.raises(
+        ParameterError, match="create_customer: credentials: expected StripeCredentials, got str"
+    ) as raised:
+        run()
+    assert stripe_sandbox.api_key not in str(raised.value)
+    assert stripe_sandbox.ledger.exchanges == []
