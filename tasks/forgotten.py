@@ -2,11 +2,13 @@
 
 Stripe keeps a key for 24 hours. A run that is retried later, or picked up again after a weekend, would write a second
 time under the very same key. And where Stripe answered a write with a failure of its own, the key brings that failure
-back for as long as it is kept, whatever was done.
+back for as long as it is kept, whatever was done. A deletion has no key at all: what it deleted is not there any more,
+which is no failure of the run that deleted it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect_stripe.client import OPERATIONS, Call, IdempotencyError, StripeError
 from prefect_stripe.client.identity import following_key
 from prefect_stripe.schema import parameters
-from prefect_stripe.tasks.identity import METADATA_KEY, created_here, identified, root_flow_run_id
+from prefect_stripe.tasks.identity import METADATA_KEY, created_here, deletion, identified, root_flow_run_id
 
 if TYPE_CHECKING:
     from prefect_stripe.tasks.declaration import Wanted
@@ -34,6 +36,10 @@ SLACK: Final = timedelta(hours=1)
 
 MOST_KEYS: Final = 5
 """How many keys one write tries, where Stripe has stored a failure of its own under each before."""
+
+
+_deleted: Final = deque[str](maxlen=1024)
+"""What this process has deleted, or may have without having heard of it: the newest, by run."""
 
 
 class Look(NamedTuple):
@@ -60,6 +66,9 @@ def once(wanted: Wanted[R]) -> Generator[Wanted[Any], Any, R]:
         IdempotencyError: Nothing tells whether it was done, and Stripe may have forgotten by now.
         StripeError: What Stripe answered.
     """
+    if OPERATIONS[wanted.call.operation].method == "DELETE":
+        gone: R = yield from _delete(wanted)
+        return gone
     write = identified(wanted)
     flow_run_id = root_flow_run_id()
     if write is wanted or flow_run_id is None:
@@ -84,6 +93,22 @@ def once(wanted: Wanted[R]) -> Generator[Wanted[Any], Any, R]:
             return found
         tries += 1
         write = replace(write, call=replace(write.call, idempotency_key=following_key(str(write.call.idempotency_key))))
+
+
+def _delete(wanted: Wanted[Any]) -> Generator[Wanted[Any], Any, Any]:
+    """Delete; that there is nothing to delete is success where an earlier try of this run did it, or may have done."""
+    call, name = wanted.call, deletion(wanted)
+    try:
+        answer = yield wanted
+    except StripeError as error:
+        if error.http_status == 404 and error.type is not None and name in _deleted:
+            return {"id": call.ids[-1], "object": OPERATIONS[call.operation].object, "deleted": True}
+        if name is not None and (error.http_status or 500) >= 500:
+            _deleted.append(name)
+        raise
+    if name is not None:
+        _deleted.append(name)
+    return answer
 
 
 def _is_stored_failure(error: StripeError) -> bool:

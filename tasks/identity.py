@@ -47,16 +47,15 @@ def identified(wanted: Wanted[T]) -> Wanted[T]:
     operation = OPERATIONS[call.operation]
     if not operation.writes or operation.method != "POST" or call.idempotency_key is not None:
         return wanted
-    flow_run_id = flow_run_runtime.id
     attempts = _attempts()
-    if flow_run_id is None and not attempts:
+    run = _run(attempts)
+    if run is None:
         return wanted
-    run = f"task:{next(iter(attempts))}" if flow_run_id is None else _root_of(flow_run_id)
     key = _key(wanted, run)
     if wanted.slot is None:
         _refuse_second(key, run, attempts, call)
     params = call.params
-    if operation.found == "metadata" and flow_run_id is not None:
+    if operation.found == "metadata" and flow_run_runtime.id is not None:
         params = with_metadata(call.operation, params, {METADATA_KEY: key})
     return replace(wanted, call=replace(call, idempotency_key=key, params=params))
 
@@ -68,6 +67,20 @@ def with_metadata(operation: str, params: Mapping[str, Any], ours: Mapping[str, 
     theirs: Any = params.get("metadata")
     both: dict[str, Any] = {**(theirs or {}), **ours}
     return params if theirs == "" or len(both) > _MOST_METADATA else {**params, "metadata": both}
+
+
+def deletion(wanted: Wanted[Any]) -> str | None:
+    """Name a deletion by its run, as a key names a write; None outside of a run. It is sent to nobody."""
+    run = _run(_attempts())
+    return None if run is None else _key(wanted, run)
+
+
+def _run(attempts: Mapping[str, int]) -> str | None:
+    """Name the run: the root flow run, or outside a flow the outermost task run."""
+    flow_run_id = flow_run_runtime.id
+    if flow_run_id is not None:
+        return _root_of(flow_run_id)
+    return next((f"task:{outermost}" for outermost in attempts), None)
 
 
 def _key(wanted: Wanted[Any], run: str) -> str:

@@ -16,9 +16,9 @@ import pytest
 from prefect import flow, task, unmapped
 
 from prefect_stripe import StripeCredentials
-from prefect_stripe.client import IdempotencyError, ParameterError
+from prefect_stripe.client import IdempotencyError, InvalidRequestError, ParameterError
 from prefect_stripe.sandbox import Sandbox
-from prefect_stripe.tasks import acreate_customer, create_customer, retrieve_customer
+from prefect_stripe.tasks import acreate_customer, create_customer, create_product, delete_product, retrieve_customer
 
 pytestmark = pytest.mark.server
 
@@ -461,3 +461,46 @@ def test_cleared_metadata_and_full_metadata_are_left_alone(theirs: Any, credenti
         return create_customer(credentials, name=NAME, metadata=theirs)["metadata"]
 
     assert run() == (theirs or {})
+
+
+# --- Deletions, which have no key -------------------------------------------------------------------------------------
+
+
+def test_what_this_run_deleted_before_is_deleted(credentials: StripeCredentials, stripe_sandbox: Sandbox) -> None:
+    product, trouble = create_product.fn(credentials, name="Mug")["id"], Trouble()
+
+    @flow(retries=1)
+    def run() -> object:
+        deleted = delete_product(credentials, product)
+        trouble()
+        return deleted
+
+    assert run() == {"id": product, "object": "product", "deleted": True}
+    assert (trouble.times, stripe_sandbox.ledger.count("product.deleted")) == (2, 1)
+
+
+@pytest.mark.parametrize("in_a_flow", [True, False], ids=["in a flow", "by itself"])
+def test_a_deletion_whose_answer_was_lost_is_seen_to_be_done(
+    credentials: StripeCredentials, stripe_sandbox: Sandbox, in_a_flow: bool
+) -> None:
+    product = create_product.fn(credentials, name="Mug")["id"]
+    stripe_sandbox.faults.add("close", "after", operation="delete_product")
+    patient = delete_product.with_options(retry_delay_seconds=0)
+    run = flow(lambda: patient(credentials, product)) if in_a_flow else lambda: patient(credentials, product)
+    assert run() == {"id": product, "object": "product", "deleted": True}
+    assert stripe_sandbox.ledger.count("product.deleted") == 1
+
+
+def test_what_was_never_there_is_not_said_to_be_deleted(
+    credentials: StripeCredentials, stripe_sandbox: Sandbox
+) -> None:
+    other = create_product.fn(credentials, name="Mug")["id"]
+
+    @flow(retries=1)
+    def run() -> None:
+        delete_product(credentials, other)
+        delete_product(credentials, "prod_misspelt")
+
+    with pytest.raises(InvalidRequestError, match="prod_misspelt"):
+        run()
+    assert len(stripe_sandbox.ledger.requests("delete_product")) == 4
