@@ -112,7 +112,9 @@ def invoice_batch(
         with ExitStack() as stack:
             copy = stack.enter_context(local_copy(orders_file))
             file = orders_in(copy, name_of(orders_file))
+            # Both before anything is done: that they cannot be written is not found out after.
             outcomes = stack.enter_context(writing(outcomes_place)) if outcomes_place else None
+            rejects = stack.enter_context(writing(rejects_place)) if rejects_place else None
             tally = Tally(outcomes)
             tally.report.outcomes_file, tally.report.rejects_file = outcomes_place, rejects_place
             manner = Manner(chunk_size, side_by_side, look_back_days, approval_limits)
@@ -124,9 +126,8 @@ def invoice_batch(
                 _invoice(file, tally, credentials.stripe_account, ended)
             finally:
                 # Whatever ended it, what is known by now is told.
-                if rejects_place:
-                    with writing(rejects_place) as rejects:
-                        write_rejects(copy, name_of(orders_file), tally.rejected, rejects)
+                if rejects:
+                    write_rejects(copy, name_of(orders_file), tally.rejected, rejects)
                 _publish(tally, orders_file)
     except (StripeError, ValidationError, OrderFileError, ShardError, OSError) as error:
         return cast(dict[str, Any], failed(f"{name_of(orders_file)} failed: {error}", error))

@@ -203,6 +203,15 @@ def test_no_file_is_written_over_another(
     assert (orders.read_text(), [*orders.parent.iterdir()], world.effects) == (before, [orders], 0)
 
 
+@pytest.mark.parametrize("unwritable", ["outcomes_file", "rejects_file"])
+def test_a_place_that_cannot_be_written_is_found_out_before_anything_is_done(
+    world: World, credentials: StripeCredentials, orders: Path, unwritable: str
+) -> None:
+    state = run(orders, credentials, **{unwritable: str(orders / "within" / "a file.csv")})
+    assert isinstance(state.result(raise_on_failure=False), OSError)
+    assert world.effects == 0
+
+
 def test_nothing_is_written_where_nothing_stays(world: World, credentials: StripeCredentials, orders: Path) -> None:
     assert run(orders, credentials, outcomes_file="/dev/null", rejects_file="/dev/null").is_completed()
     assert [*orders.parent.iterdir()] == [orders]
