@@ -21,6 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect_stripe.client import OPERATIONS, Call, IdempotencyError, StripeError
 from prefect_stripe.client.identity import following_key
 from prefect_stripe.schema import parameters
+from prefect_stripe.tasks.goals import holds
 from prefect_stripe.tasks.identity import METADATA_KEY, created_here, deletion, identified, root_flow_run_id
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def once(wanted: Wanted[R]) -> Generator[Wanted[Any], Any, R]:
             answer = yield write
             return answer
         except StripeError as error:
-            if tries == MOST_KEYS or not _is_stored_failure(error) or _look_for(write.call) is None:
+            if tries == MOST_KEYS or not _is_stored_failure(error) or not _can_begin_anew(write.call):
                 raise
         found = yield from _found(write, begun)
         if found is not None:
@@ -115,6 +116,11 @@ def _is_stored_failure(error: StripeError) -> bool:
     return error.replayed and (error.http_status or 0) >= 500
 
 
+def _can_begin_anew(call: Call) -> bool:
+    """Say whether the next key does nothing twice: what was made can be found, or its object's state allows it once."""
+    return OPERATIONS[call.operation].found == "goal" or _look_for(call) is not None
+
+
 def _look_for(call: Call) -> Look | None:
     """Say how it would be found: only where it carries the mark."""
     metadata: Any = call.params.get("metadata")
@@ -136,6 +142,12 @@ def _refuse_what_cannot_be_found(call: Call, begun: datetime) -> None:
 
 
 def _found(write: Wanted[R], begun: datetime) -> Generator[Wanted[Any], Any, R | None]:
+    """Find what the write was for: what it made, or its object where an action's goal holds."""
+    operation, own = OPERATIONS[write.call.operation], write.call
+    if operation.goal:
+        read = Call(f"retrieve_{operation.object}", own.ids, {}, own.expand, None, own.stripe_account)
+        seen: dict[str, Any] = yield replace(write, call=read, slot=None)
+        return cast("R", seen) if holds(own, seen) else None
     look = _look_for(write.call)
     if look is None:
         return None

@@ -168,6 +168,20 @@ MUTANTS = [
         (f"{PAYMENTS}::test_what_the_customer_owes_from_before_is_not_charged_with_an_order[charged]",),
     ),
     Mutant(
+        "the check of amounts, of a task's action",
+        "tasks/goals.py",
+        "and (same is None or same(call.params, seen))",
+        "and True",
+        (f"{FORGOTTEN}::test_a_goal_is_met_by_its_amounts_and_by_how_it_was_reached",),
+    ),
+    Mutant(
+        "the look at an action's object, after a stored failure",
+        "tasks/forgotten.py",
+        'return cast("R", seen) if holds(own, seen) else None',
+        "return None",
+        (f"{FORGOTTEN}::test_an_action_whose_failure_is_stored_is_seen_to_be_done_or_is_done",),
+    ),
+    Mutant(
         "the attempt number",
         "flows/invoice_settlement.py",
         'slot=f"pay-{attempt}"',

@@ -19,9 +19,10 @@ from prefect.states import Pending, Running
 from pydantic import SecretStr
 
 from prefect_stripe import StripeCredentials, tasks
-from prefect_stripe.client import APIError, IdempotencyError
+from prefect_stripe.client import APIError, Call, IdempotencyError
 from prefect_stripe.sandbox import Sandbox
 from prefect_stripe.tasks.forgotten import LOOKS
+from prefect_stripe.tasks.goals import holds
 from prefect_stripe.tasks.identity import METADATA_KEY
 
 pytestmark = pytest.mark.server
@@ -213,6 +214,120 @@ def test_a_stored_failure_is_neither_final_nor_doubled(
     keys = [request.idempotency_key for request in stripe_sandbox.ledger.requests("create_payment_intent")]
     assert intent["metadata"][METADATA_KEY] == keys[0]
     assert len({*keys}) == (2 if when == "before" else 1)
+
+
+def to_capture(credentials: StripeCredentials) -> str:
+    return str(
+        tasks.create_payment_intent(
+            credentials, amount=1000, currency="usd", payment_method="pm_card_visa", confirm=True,
+            capture_method="manual", automatic_payment_methods={"enabled": True, "allow_redirects": "never"},
+        )["id"]
+    )  # fmt: skip
+
+
+def to_pay(credentials: StripeCredentials) -> str:
+    customer = tasks.create_customer(credentials)["id"]
+    card = tasks.attach_payment_method(credentials, "pm_card_visa", customer=customer)["id"]
+    tasks.update_customer(credentials, customer, invoice_settings={"default_payment_method": card})
+    invoice = tasks.create_invoice(credentials, customer=customer)["id"]
+    tasks.create_invoice_item(credentials, customer=customer, invoice=invoice, amount=500, currency="usd")
+    return str(tasks.finalize_invoice(credentials, invoice)["id"])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("operation", "prepared", "params", "leads_to", "event"),
+    [
+        ("pay_invoice", to_pay, {}, "paid", "charge.succeeded"),
+        ("pay_invoice", to_pay, {"paid_out_of_band": True}, "paid", "invoice.paid"),
+        ("void_invoice", to_pay, {}, "void", "invoice.voided"),
+        ("capture_payment_intent", to_capture, {"amount_to_capture": 400}, "succeeded", "charge.captured"),
+        ("cancel_payment_intent", to_capture, {}, "canceled", "payment_intent.canceled"),
+    ],
+)
+def test_an_action_whose_failure_is_stored_is_seen_to_be_done_or_is_done(
+    when: Any,
+    operation: str,
+    prepared: Callable[[StripeCredentials], str],
+    params: dict[str, Any],
+    leads_to: str,
+    event: str,
+    credentials: StripeCredentials,
+    stripe_sandbox: Sandbox,
+) -> None:
+    id_ = prepared(credentials)
+    stripe_sandbox.faults.add("error", when, operation=operation)
+    patient = credentials.model_copy(update={"max_retries": 1})
+
+    @flow
+    def bill() -> Any:
+        return getattr(tasks, operation)(patient, id_, **params)
+
+    done: Any = bill()
+    assert (done["id"], done["status"]) == (id_, leads_to)
+    assert made(stripe_sandbox, event) == 1
+
+
+def test_an_update_whose_failure_is_stored_is_made(credentials: StripeCredentials, stripe_sandbox: Sandbox) -> None:
+    customer = tasks.create_customer(credentials)["id"]
+    stripe_sandbox.faults.add("error", "before", operation="update_customer")
+    patient = credentials.model_copy(update={"max_retries": 1})
+
+    @flow
+    def bill() -> Any:
+        return tasks.update_customer(patient, customer, name=NAME)
+
+    assert bill()["name"] == NAME
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "seen", "goal"),
+    [
+        ("capture_payment_intent", {}, {"status": "succeeded", "amount": 1000, "amount_received": 1000}, True),
+        ("capture_payment_intent", {}, {"status": "succeeded", "amount": 1000, "amount_received": 500}, False),
+        ("capture_payment_intent", {}, {"status": "requires_capture", "amount": 1000, "amount_received": 0}, False),
+        ("pay_invoice", {}, {"status": "paid", "amount_paid": 500, "amount_paid_off_stripe": 0}, True),
+        ("pay_invoice", {}, {"status": "paid", "amount_paid": 500, "amount_paid_off_stripe": 500}, False),
+        (
+            "pay_invoice",
+            {"paid_out_of_band": True},
+            {"status": "paid", "amount_paid": 500, "amount_paid_off_stripe": 0},
+            False,
+        ),
+        (
+            "increment_payment_intent_authorization",
+            {"amount": 1500},
+            {"status": "requires_capture", "amount": 1500},
+            True,
+        ),
+        (
+            "increment_payment_intent_authorization",
+            {"amount": 1500},
+            {"status": "requires_capture", "amount": 1000},
+            False,
+        ),
+    ],
+)
+def test_a_goal_is_met_by_its_amounts_and_by_how_it_was_reached(
+    operation: str, params: dict[str, Any], seen: dict[str, Any], goal: bool
+) -> None:
+    assert holds(Call(operation, ("id_1",), params), seen) is goal
+
+
+def test_an_action_of_a_weekend_ago_that_is_done_is_done(
+    credentials: StripeCredentials, stripe_sandbox: Sandbox
+) -> None:
+    invoice = to_pay(credentials)
+
+    @flow
+    def bill() -> Any:
+        return tasks.pay_invoice(credentials, invoice)["status"]
+
+    run = a_run_of(bill, A_WEEKEND)
+    assert again(bill, run) == "paid"
+    stripe_sandbox.clock.advance(A_WEEKEND)
+    assert again(bill, run) == "paid"
+    assert made(stripe_sandbox, "charge.succeeded") == 1
 
 
 def test_failures_without_end_end(credentials: StripeCredentials, stripe_sandbox: Sandbox) -> None:

@@ -23,6 +23,12 @@ def test_tasks_are_made_when_they_are_asked_for_and_cost_nothing_before() -> Non
     assert float(seconds) < 0.15
     assert "prefect_stripe.blocks" not in before.split()
     of_ours = {name for name in after.split() if name.startswith("prefect_stripe.tasks.")}
-    assert {name.rpartition(".")[2] for name in of_ours} == {"declaration", "forgotten", "identity", "invoices"}
+    assert {name.rpartition(".")[2] for name in of_ours} == {
+        "declaration",
+        "forgotten",
+        "goals",
+        "identity",
+        "invoices",
+    }
     # The hundreds of TypedDicts are for type checkers, and for what is sent.
     assert "prefect_stripe.params" not in after.split()
