@@ -48,8 +48,8 @@ MUTANTS = [
     Mutant(
         "the key that is kept over a task's retries",
         "tasks/identity.py",
-        "    if flow_run_id is None and not attempts:\n        return wanted\n",
-        "    if flow_run_id is None:\n        return wanted\n",
+        'return next((f"task:{outermost}" for outermost in attempts), None)',
+        "return None",
         (f"{BEGUN_AGAIN}[a_task_outside_of_flows]",),
     ),
     Mutant(
@@ -121,8 +121,8 @@ MUTANTS = [
     Mutant(
         "the goal's check of amounts, of an invoice",
         "flows/invoice_lines.py",
-        '        if seen["total"] == expected:\n',
-        "        if True:\n",
+        '        if seen["total"] == expected and not owed:\n',
+        "        if not owed:\n",
         (f"{DISTURBED}::test_a_line_that_a_person_added_stops_the_draft_and_is_named",),
     ),
     Mutant(
