@@ -97,7 +97,10 @@ class Collecting(InvoiceAtHand):
         under_way, failed = yield from self._looking().attempts()
         if under_way is not None:
             return under_way
-        if declined_charge and failed and failed[0]["id"] != declined_charge:
+        if not failed:
+            # Its order's own run sees first that it is what was ordered, and so does a person.
+            raise Rejected(f"no charge of {self.id} was declined: run its order, which charges it once")
+        if declined_charge and failed[0]["id"] != declined_charge:
             since = f"it was tried again since, by {failed[0]['id']}: nothing more is done about {declined_charge}"
             yield Note(since, self.invoice)
             self.declined_charge = failed[0]["id"]
@@ -124,6 +127,6 @@ class Collecting(InvoiceAtHand):
             self.label("read", str(self.customer)), "retrieve_customer", str(self.customer)
         )
         settings: StripeObject = customer.get("invoice_settings") or {}
-        if settings.get("default_payment_method") or not failed:
+        if settings.get("default_payment_method"):
             return ""
         return str(failed[0].get("payment_method") or "")

@@ -168,6 +168,14 @@ def test_a_draft_is_not_collected(world: World) -> None:
     assert "only what was finalized is collected" in outcome.reason
 
 
+def test_what_nobody_tried_to_charge_is_not_collected(world: World) -> None:
+    world.run(world.order(settlement="wait"))
+    new_default_card(world)
+    outcome = collect(world)
+    assert (outcome.ending, world.invoice()["status"], world.money.get("charged")) == ("rejected", "open", None)
+    assert "run its order" in outcome.reason
+
+
 def test_what_a_person_decided_against_is_not_collected(world: World) -> None:
     world.run(world.order(), limits=LIMITS, ask=says("reject"))
     world.post(f"invoices/{world.invoice()['id']}/finalize")
