@@ -111,7 +111,7 @@ def test_an_order_above_the_limit_waits_and_the_same_file_goes_on_once_it_is_app
     assert report["endings"] == {"rejected": 1, "done": 5, "awaiting_approval": 1}
     totals = {total["status"]: (total["invoices"], total["total"]) for total in report["totals"]}
     assert totals == {"awaiting approval": (1, 2300), "open": (5, 6500)}
-    assert "| LIMIT-1 | awaiting_approval |" in str(Told(state).artifact_of("markdown").data)
+    assert "**LIMIT-1** awaiting approval, " in str(Told(state).artifact_of("markdown").data)
     assert events("stripe.order.LIMIT-1", expected=1) == {"stripe.order.awaiting_approval": 1}
 
     orders.write_text("".join(line for line in orders.read_text().splitlines(True) if "LIMIT-6" not in line))
