@@ -308,6 +308,16 @@ def test_the_layouts_are_those_that_are_imported() -> None:
     )
 
 
+def test_two_accounts_in_the_same_books_have_no_number_in_common() -> None:
+    lines = journal(ROWS, DEFAULT, BERLIN)
+    ours, theirs = files(lines, FORMATS), files(lines, FORMATS, "EU-2")
+    for name, column in (("netsuite-usd.csv", "External ID"), ("quickbooks-usd.csv", "JournalNo")):
+        numbers = {line[column] for line in table(theirs[name])}
+        assert numbers.isdisjoint(line[column] for line in table(ours[name]))
+        assert numbers == {"EU-2-USD-20261003-001"}
+        assert max(map(len, numbers)) <= 21  # as many characters as QuickBooks takes
+
+
 # The chart
 
 
