@@ -117,6 +117,7 @@ def test_files_that_cannot_be_used_fail_the_run_in_words(
         ({"ledger": "postgresql://books:hush@db.example.com/books"}, LedgerError, "holds a password"),
         ({"opening_balances": "12,50 EUR"}, ValueError, "'12' is no balance"),
         ({"month": "2035-11"}, BooksError, "2035-11 is not over"),
+        ({"month": "9999-12"}, ValueError, "9999-12 is a month that cannot be reckoned with"),
     ):
         state = run(close_month, **{**given, **wrong})
         with pytest.raises(error, match=says):
