@@ -167,6 +167,23 @@ def test_what_is_owed_is_told_with_its_picture_and_held_against_the_books(
     assert not (tmp_path / "ageing.csv").exists()
 
 
+@pytest.mark.server
+def test_the_ageing_and_the_invoices_are_not_written_over_one_another(
+    credentials: StripeCredentials, tmp_path: Path
+) -> None:
+    (tmp_path / "within").mkdir()
+    for other in ("owed.csv", "within/../owed.csv"):
+        state = run(
+            receivables,
+            credentials=credentials,
+            ageing_file=str(tmp_path / "owed.csv"),
+            invoices_file=f"{tmp_path}/{other}",
+        )
+        with pytest.raises(ValueError, match=r"owed\.csv is named for both"):
+            state.result()
+    assert [path.name for path in tmp_path.iterdir()] == ["within"]
+
+
 @pytest.mark.parametrize(
     "text", ["12.345 USD", "5 xxx", "5", "1 USD, 2 USD", "1,000.00 USD", "NaN USD", "1e999 USD", ""]
 )

@@ -390,7 +390,7 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 def test_what_has_no_month_before_it_or_after_it_is_refused(month: str) -> None:
     with pytest.raises(ValueError, match="cannot be reckoned with"):
         Month.parse(month)
-    with pytest.raises(ValueError, match="since: .* cannot be reckoned with"):
+    with pytest.raises(ValueError, match=r"since: .* cannot be reckoned with"):
         day_of(f"{month}-01", "since")
 
 
