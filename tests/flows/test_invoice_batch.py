@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import AuthenticationError
-from prefect_stripe.flows import ApprovalLimit, BatchError, invoice_batch, read_orders
+from prefect_stripe.flows import ApprovalLimit, BatchError, invoice_batch, invoice_shard, read_orders
 from prefect_stripe.flows.order_rows import OrderFileError
 from prefect_stripe.flows.process import Step
 from tests.flows.approvers import says
@@ -186,6 +186,16 @@ def test_a_wrong_key_or_file_fails_with_one_message(
     assert "nothing.csv" in str(missing.message)
     orders.write_text("order,amount\n")
     assert isinstance(run(orders, credentials).result(raise_on_failure=False), OrderFileError)
+    assert world.effects == 0
+
+
+@pytest.mark.parametrize(("first", "last"), [(5, 3), (7, 9)])
+def test_a_shard_of_no_orders_is_refused(
+    world: World, credentials: StripeCredentials, orders: Path, first: int, last: int
+) -> None:
+    state: State[Any] = invoice_shard(str(orders), first, last, credentials=credentials, return_state=True)  # type: ignore[assignment,call-overload]
+    assert isinstance(state.result(raise_on_failure=False), OrderFileError)
+    assert f"orders.csv has no orders {first} to {last}" in str(state.message)
     assert world.effects == 0
 
 
