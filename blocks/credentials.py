@@ -10,10 +10,19 @@ from functools import cached_property
 from typing import Any, Final, Literal, Self, cast
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from prefect_stripe.blocks.rate import share_of
-from prefect_stripe.blocks.settings import StripeSettings
+from prefect_stripe.blocks.settings import StripeSettings, by_variable
 from prefect_stripe.client import API_BASE, API_VERSION, AsyncStripeClient, ClientConfig, RetryPolicy, StripeClient
 from prefect_stripe.client.config import check_base, check_header, check_key, key_problem
 from prefect_stripe.client.errors import AuthenticationError
@@ -218,7 +227,7 @@ class StripeCredentials(CredentialsBlock):
 
         Raises:
             AuthenticationError: `STRIPE_API_KEY` is not set.
-            pydantic.ValidationError: A variable holds what the field of the same name does not take.
+            pydantic.ValidationError: A variable, which it names, holds what the field of the same name does not take.
 
         Example:
             ```python
@@ -226,13 +235,16 @@ class StripeCredentials(CredentialsBlock):
             credentials = StripeCredentials.from_environment()
             ```
         """
-        given: dict[str, Any] = StripeSettings().model_dump(exclude_none=True)
-        if "api_key" not in given:
-            raise AuthenticationError(
-                "no Stripe credentials: pass a StripeCredentials block, or set STRIPE_API_KEY to your secret test key "
-                "(sk_test_…, from the Stripe Dashboard under Developers, API keys)"
-            )
-        credentials = cls(**given)
+        try:
+            given: dict[str, Any] = StripeSettings().model_dump(exclude_none=True)
+            if "api_key" not in given:
+                raise AuthenticationError(
+                    "no Stripe credentials: pass a StripeCredentials block, or set STRIPE_API_KEY to your secret test "
+                    "key (sk_test_…, from the Stripe Dashboard under Developers, API keys)"
+                )
+            credentials = cls(**given)
+        except ValidationError as error:
+            raise by_variable(error) from None
         credentials._from_environment = True
         return credentials
 

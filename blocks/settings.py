@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,3 +35,19 @@ class StripeSettings(BaseSettings):
     retry_budget_seconds: float | None = None
     requests_per_second: float | None = None
     allow_live_writes: bool | None = None
+
+
+def by_variable(error: ValidationError) -> ValidationError:
+    """Return the same problems, told of the variables instead of the fields, and without what is in them."""
+    return ValidationError.from_exception_data(
+        "the environment",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError("variable", "{problem}", {"problem": one["msg"]}),
+                loc=(f"STRIPE_{str(one['loc'][0]).upper().removeprefix('STRIPE_')}",),
+                input=None,
+            )
+            for one in error.errors(include_url=False)
+        ],
+        hide_input=True,
+    )

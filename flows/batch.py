@@ -205,7 +205,7 @@ def write_rejects(copy: Path, name: str, reasons: Mapping[int, str], file: IO[st
 def in_markdown(tally: Tally, source: str) -> str:
     """Tell of a batch: its totals by currency, how its orders ended, and those that are not done."""
     report = tally.report
-    lines = [f"**{_cell(name_of(source))}**: {report}, of {report.rows} rows", ""]
+    lines = [f"**{_plain(name_of(source))}**: {report}, of {report.rows} rows", ""]
     if len(tally.growth) > 1:
         words = "Orders as they ended"
         lines += [pictures.in_markdown(pictures.growth(tally.growth, words), words), ""]
@@ -219,11 +219,8 @@ def in_markdown(tally: Tally, source: str) -> str:
         lines.append("")
     told = tally.to_tell
     if told:
-        lines += ["| order | ending | invoice | why |", "|---|---|---|---|"]
-        lines += [
-            f"| {_cell(one.external_id)} | {one.ending} | {one.name or ''} | {_cell(one.reason or '')} |"
-            for one in told
-        ]
+        # No table: the Prefect UI breaks no line of one, and cuts off a long reason.
+        lines += [f"- {_told(one)}" for one in told]
         all_told = sum(count for ending, count in report.endings.items() if ending not in {"done", "found_done"})
         if all_told > len(told):
             lines.append(f"\nand {all_told - len(told)} more, all of them in the file of outcomes.")
@@ -235,5 +232,11 @@ def in_markdown(tally: Tally, source: str) -> str:
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+def _told(one: InvoiceOutcome) -> str:
+    name, reason = one.name, _plain(one.reason or "")
+    words = f"**{_plain(one.external_id or 'unnamed')}** {one.ending.replace('_', ' ')}"
+    return words + (f", {name}" if name else "") + (f": {reason}" if reason else "")
+
+
+def _plain(text: str) -> str:
+    return text.replace("\n", " ").replace("<", "&lt;")

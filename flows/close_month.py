@@ -19,6 +19,7 @@ from prefect_stripe.flows.close_report import CloseReport, in_markdown, report_o
 from prefect_stripe.flows.closing import Close, close
 from prefect_stripe.flows.driver import failed
 from prefect_stripe.flows.forms import plain_form, titled
+from prefect_stripe.flows.journal_formats import PREFIX
 from prefect_stripe.flows.ledger_rows import BooksError, Sums
 from prefect_stripe.flows.ledger_store import LedgerError, ledger_at
 from prefect_stripe.flows.manifests import Folder
@@ -29,6 +30,7 @@ from prefect_stripe.flows.story import artifact_key, logger
 from prefect_stripe.money import minor_units
 
 MONTH = r"^(\d{4}-(0[1-9]|1[0-2]))?$"
+ENTRY_PREFIX = r"^[A-Za-z0-9][A-Za-z0-9-]{0,3}$"
 
 
 def _run_name() -> str:
@@ -44,6 +46,7 @@ def close_month(
     time_zone: Annotated[str, titled("Time zone")] = "UTC",
     accounts_file: Annotated[str, titled("File of accounts")] = "",
     formats: Annotated[list[Literal["netsuite", "quickbooks"]], titled("Other layouts")] = ["netsuite", "quickbooks"],  # noqa: B006 - never changed
+    prefix: Annotated[str, titled("Prefix of entries' numbers", pattern=ENTRY_PREFIX)] = PREFIX,
     opening_balances: Annotated[str, titled("Opening balances")] = "",
     bank_file: Annotated[str, titled("File of the bank's lines")] = "",
     ledger: Annotated[str, titled("Ledger")] = "",
@@ -62,6 +65,8 @@ def close_month(
         accounts_file: The path or URL of a CSV file of what is posted where: posts, number, account, party. Empty means
             the chart that comes with this package.
         formats: In which other layouts to write the journal, a file a currency.
+        prefix: What the numbers of entries begin with in these layouts: up to four letters, digits or dashes. Accounts
+            whose months are imported into the same books need one each.
         opening_balances: Where Stripe's balances at the beginning are known from elsewhere, such as 1234.50 USD, 500
             JPY. Empty means the month before, as it was closed, or else all transactions before.
         bank_file: The path or URL of a CSV file of what arrived at the bank: date, amount, currency. Empty means none.
@@ -97,6 +102,7 @@ def close_month(
             folder=Folder(folder),
             chart=chart_in(accounts_file),
             formats=tuple(formats),
+            prefix=prefix,
             opening=balances_in(opening_balances) if opening_balances.strip() else None,
             bank=_lines_of(bank_file, read_bank_lines) if bank_file else None,
             ledger=ledger_at(ledger, credentials.account, time_zone),

@@ -38,6 +38,7 @@ class Close:
         folder: Where closed months are.
         chart: Where everything is posted.
         formats: In which formats besides its own the journal is written.
+        prefix: What the numbers of entries begin with in these.
         opening: The balances at the beginning, where they are known from elsewhere; None where they are not.
         bank: The bank's lines, where they are at hand.
         ledger: What was posted as it came, where that is done.
@@ -49,6 +50,7 @@ class Close:
     folder: Folder
     chart: Chart
     formats: tuple[str, ...] = ()
+    prefix: str = journal_formats.PREFIX
     opening: Mapping[str, int] | None = None
     bank: Sequence[BankLine] | None = None
     ledger: Ledger | None = None
@@ -134,6 +136,7 @@ def _close(client: StripeClient, asked: Close) -> Closed:
         account=asked.account,
         month=str(asked.month),
         time_zone=asked.time_zone,
+        prefix=asked.prefix,
         begins=asked.begins.isoformat(),
         ends=asked.ends.isoformat(),
         transactions=len(rows),
@@ -165,6 +168,11 @@ def _close(client: StripeClient, asked: Close) -> Closed:
 
 def _look_again(client: StripeClient, asked: Close, there: Manifest) -> Closed:
     """See that a closed month is as it was; what has come since is told of, and not posted."""
+    # Of this month alone: from one month to the next it may change.
+    stop_at(
+        f"{asked.month} was closed for something else",
+        [Difference("prefix", asked.prefix, there.prefix)] if asked.prefix != there.prefix else [],
+    )
     known = journal_formats.transactions_in(asked.folder.intact(asked.month, there)["journal.csv"])
     read = _read(client, asked, asked.month.before.begins(zone_of(asked.time_zone)))
     rows = [row for row in (*read.earlier, *read.own) if row.id in known]
@@ -300,7 +308,7 @@ def _ledger(asked: Close, lines: Sequence[Line]) -> list[str]:
 
 
 def _files(asked: Close, lines: Sequence[Line]) -> dict[str, str]:
-    return {**journal_formats.files(lines, asked.formats), "accounts.csv": asked.chart.in_csv()}
+    return {**journal_formats.files(lines, asked.formats, asked.prefix), "accounts.csv": asked.chart.in_csv()}
 
 
 def _complete(some: Mapping[str, int], others: Mapping[str, int]) -> Sums:

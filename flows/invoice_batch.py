@@ -28,7 +28,7 @@ from prefect_stripe.flows.invoice_shard import MOST_SHARDS, ShardError, block_of
 from prefect_stripe.flows.order_files import OrderFile, orders_in
 from prefect_stripe.flows.order_rows import OrderFileError
 from prefect_stripe.flows.outcomes import InvoiceOutcome
-from prefect_stripe.flows.places import local_copy, name_of, writing
+from prefect_stripe.flows.places import local_copy, name_of, named_twice, writing
 from prefect_stripe.flows.story import artifact_key, emit_order, logger
 
 
@@ -108,7 +108,11 @@ def invoice_batch(
         credentials = credentials or StripeCredentials.from_environment()
         outcomes_place = outcomes_file or _beside(orders_file, "outcomes")
         rejects_place = rejects_file or _beside(orders_file, "rejects")
-        _refuse_one_place(orders_file, outcomes_place, rejects_place)
+        if twice := named_twice(orders_file, outcomes_place, rejects_place):
+            raise OrderFileError(
+                f"{name_of(twice)} is named for two of the orders, the outcomes and the rejects, and one would be "
+                "written over the other: name another file for one of them"
+            )
         with ExitStack() as stack:
             copy = stack.enter_context(local_copy(orders_file))
             file = orders_in(copy, name_of(orders_file))
@@ -132,20 +136,6 @@ def invoice_batch(
     except (StripeError, ValidationError, OrderFileError, ShardError, OSError) as error:
         return cast(dict[str, Any], failed(f"{name_of(orders_file)} failed: {error}", error))
     return cast(dict[str, Any], _state_of(tally.report))
-
-
-def _refuse_one_place(*places: str | None) -> None:
-    """Refuse to write over the orders, or the rejects over the outcomes."""
-    seen: set[str] = set()
-    for place in filter(None, places):
-        path = Path(place)
-        where = place if "://" in place else str(path.resolve())
-        if where in seen and (path.is_file() or not path.exists()):  # as /dev/null is not
-            raise OrderFileError(
-                f"{name_of(place)} is named for two of the orders, the outcomes and the rejects, and one would be "
-                "written over the other: name another file for one of them"
-            )
-        seen.add(where)
 
 
 def _invoice(file: OrderFile, tally: Tally, account: str | None, ended: Iterable[list[InvoiceOutcome]]) -> None:

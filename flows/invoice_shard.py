@@ -87,7 +87,7 @@ def invoice_shard(
         `Incomplete`, with the outcomes of all.
 
     Raises:
-        OrderFileError: The file has other orders there, or the account is another; nothing of it was used.
+        OrderFileError: The file has other orders there, or none, or the account is another; nothing of it was used.
         StripeError: The key is wrong, or may not do this.
 
     Example:
@@ -107,6 +107,8 @@ def invoice_shard(
                 f"orders {first} to {last} of {name_of(orders_file)} are others than those that this run was made for, "
                 "or this worker's Stripe account is another: run invoice_batch again"
             )
+        if not orders:
+            raise OrderFileError(f"{name_of(orders_file)} has no orders {first} to {last}")
         progress = create_progress_artifact(0.0, description=f"{len(orders)} orders")
         outcomes: list[InvoiceOutcome] = []
         manner = Manner(chunk_size, side_by_side, look_back_days, approval_limits)

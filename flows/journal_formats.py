@@ -19,6 +19,12 @@ from prefect_stripe.money import major_units
 Entry: TypeAlias = tuple[str, list[Line]]
 """Its number, and its lines."""
 
+PREFIX: Final = "STR"
+"""What the numbers of those entries begin with, unless another is given.
+
+One of four characters makes a number of 21, as many as QuickBooks takes.
+"""
+
 MOST_LINES: Final = 200
 """About how many lines an entry has at the most where other systems import it."""
 
@@ -58,7 +64,7 @@ def transactions_in(text: str) -> dict[str, str]:
     return {row["transaction"]: row["category"] for row in rows if row["part"] == "net"}
 
 
-def netsuite(lines: Iterable[Line]) -> str:
+def netsuite(lines: Iterable[Line], prefix: str) -> str:
     """Write the journal of one currency for NetSuite's CSV import of journal entries."""
     return _csv(
         ("External ID", "Date", "Currency", "Memo", "Account", "Debit", "Credit", "Line Memo"),
@@ -72,13 +78,13 @@ def netsuite(lines: Iterable[Line]) -> str:
                 *_debit_and_credit(line),
                 _memo(line),
             )
-            for number, entry in _daily(lines)
+            for number, entry in _daily(lines, prefix)
             for line in entry
         ),
     )
 
 
-def quickbooks(lines: Iterable[Line]) -> str:
+def quickbooks(lines: Iterable[Line], prefix: str) -> str:
     """Write the journal of one currency for QuickBooks Online's import of journal entries."""
     return _csv(
         ("JournalNo", "JournalDate", "Currency", "AccountName", "Debits", "Credits", "Description", "Name"),
@@ -92,38 +98,38 @@ def quickbooks(lines: Iterable[Line]) -> str:
                 _memo(line),
                 line.account.party,
             )
-            for number, entry in _daily(lines)
+            for number, entry in _daily(lines, prefix)
             for line in entry
         ),
     )
 
 
-FORMATS: Final[Mapping[str, Callable[[Iterable[Line]], str]]] = {"netsuite": netsuite, "quickbooks": quickbooks}
+FORMATS: Final[Mapping[str, Callable[[Iterable[Line], str], str]]] = {"netsuite": netsuite, "quickbooks": quickbooks}
 
 
-def files(lines: Sequence[Line], formats: Iterable[str]) -> dict[str, str]:
+def files(lines: Sequence[Line], formats: Iterable[str], prefix: str = PREFIX) -> dict[str, str]:
     """Return the files of a journal, by name: `journal.csv`, and of each format one a currency."""
     currencies = sorted({line.currency for line in lines})
     return {"journal.csv": generic(lines)} | {
-        f"{name}-{currency}.csv": FORMATS[name]([line for line in lines if line.currency == currency])
+        f"{name}-{currency}.csv": FORMATS[name]([line for line in lines if line.currency == currency], prefix)
         for name in sorted(set(formats))
         for currency in currencies
     }
 
 
-def _daily(lines: Iterable[Line]) -> Iterator[Entry]:
+def _daily(lines: Iterable[Line], prefix: str) -> Iterator[Entry]:
     """Gather the entries of a day into larger ones, of which each balances as they do."""
     for day, posted in groupby(sorted(lines, key=_when), key=lambda line: line.date):
         gathered = list[Line]()
         count = 1
         for one in entries(posted):
             if gathered and len(gathered) + len(one) > MOST_LINES:
-                yield f"STR-{gathered[0].currency.upper()}-{day:%Y%m%d}-{count:03}", gathered
+                yield f"{prefix}-{gathered[0].currency.upper()}-{day:%Y%m%d}-{count:03}", gathered
                 gathered, count = [], count + 1
             # They refuse a line over nothing.
             gathered += [line for line in one if line.amount]
         if gathered:
-            yield f"STR-{gathered[0].currency.upper()}-{day:%Y%m%d}-{count:03}", gathered
+            yield f"{prefix}-{gathered[0].currency.upper()}-{day:%Y%m%d}-{count:03}", gathered
 
 
 def _when(line: Line) -> Any:

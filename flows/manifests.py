@@ -10,6 +10,7 @@ from typing import Any, Final
 import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from prefect_stripe.flows.journal_formats import PREFIX
 from prefect_stripe.flows.ledger_rows import BooksError, Difference, Sums, stop_at
 from prefect_stripe.flows.months import Month
 
@@ -27,6 +28,7 @@ class Manifest(BaseModel):
     account: str = Field(description="Mode and connected account.")
     month: str
     time_zone: str
+    prefix: str = Field(default=PREFIX, description="What the numbers of entries begin with in other layouts.")
     begins: str = Field(description="The first instant of the month, UTC.")
     ends: str = Field(description="The first instant that is no longer in it, UTC.")
     transactions: int

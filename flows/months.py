@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -28,16 +28,24 @@ def day_of(text: str, name: str) -> date:
         name: What the message calls it.
 
     Raises:
-        ValueError: There is none such.
+        ValueError: There is none such, or there are no days around it to reckon with.
 
     Example:
         >>> day_of("2026-10-31", "since")
         datetime.date(2026, 10, 31)
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{name}: {text!r} is no day: write it as 2026-10-31") from None
+    if _is_at_an_end(day):
+        raise ValueError(f"{name}: {text} is a day that cannot be reckoned with")
+    return day
+
+
+def _is_at_an_end(day: date) -> bool:
+    # The month before, the one after, or the same midnight in UTC may be in a year that there is none of.
+    return day.year in (MINYEAR, MAXYEAR)
 
 
 def local_date(created: int, zone: ZoneInfo) -> date:
@@ -68,14 +76,17 @@ class Month:
         """Read a month as `2026-10`.
 
         Raises:
-            ValueError: It is not written like that.
+            ValueError: It is not written like that, or there are no months around it to reckon with.
         """
         try:
             if len(text) != 7:
                 raise ValueError
-            return cls.of(date.fromisoformat(f"{text}-01"))
+            first = date.fromisoformat(f"{text}-01")
         except ValueError:
             raise ValueError(f"{text!r} is no month: write it as 2026-10") from None
+        if _is_at_an_end(first):
+            raise ValueError(f"{text} is a month that cannot be reckoned with")
+        return cls.of(first)
 
     @classmethod
     def of(cls, day: date) -> Self:

@@ -25,6 +25,18 @@ def name_of(place: str | Path) -> str:
     return PurePosixPath(urlsplit(text).path if "://" in text else text).name or "file"
 
 
+def named_twice(*places: str | None) -> str | None:
+    """Return the first place that is the same file as one before it, however it is spelt; None where there is none."""
+    seen: set[str] = set()
+    for place in filter(None, places):
+        path = Path(text := place.removeprefix("file://"))
+        where = text if "://" in text else str(path.resolve())
+        if where in seen and (path.is_file() or not path.exists()):  # as /dev/null is not
+            return place
+        seen.add(where)
+    return None
+
+
 @contextmanager
 def local_copy(place: str | Path) -> Generator[Path]:
     """Copy a file, so that it stays as it is for as long as it is worked on.

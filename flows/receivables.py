@@ -35,7 +35,7 @@ from prefect_stripe.flows.forms import plain_form, titled
 from prefect_stripe.flows.ledger_rows import BooksError
 from prefect_stripe.flows.ledger_source import items
 from prefect_stripe.flows.months import day_of, zone_of
-from prefect_stripe.flows.places import name_of, writing
+from prefect_stripe.flows.places import name_of, named_twice, writing
 from prefect_stripe.flows.story import artifact_key, logger
 from prefect_stripe.flows.sync_ledger import DAY
 from prefect_stripe.money import format_amount
@@ -115,8 +115,11 @@ def receivables(
     told = as_of or "today"
     try:
         credentials = credentials or StripeCredentials.from_environment()
-        if ageing_file and ageing_file == invoices_file:
-            raise ValueError("the ageing and the invoices are two files: name another for one of them")
+        if twice := named_twice(ageing_file, invoices_file):
+            raise ValueError(
+                f"{name_of(twice)} is named for both the ageing and the invoices, and one would be written over the "
+                "other: name another file for one of them"
+            )
         some, day = read(credentials.get_client(), day_of(as_of, "as_of") if as_of else None, time_zone)
         control = balances_in(control_balances) if control_balances.strip() else None
         if control is not None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -23,6 +24,9 @@ from prefect_stripe.flows.process import Note, Reply, Step
 from prefect_stripe.money import format_amount
 
 DASHBOARD: Final = "https://dashboard.stripe.com"
+
+MOST_TOLD: Final = 34
+"""About how many characters of an error stand in the table, whose lines the Prefect UI does not break."""
 
 EVENTS: Final[Mapping[str, str]] = {
     "create_invoice": "created",
@@ -111,13 +115,16 @@ class Story:
             self._emit(step, subject, "payment_failed", {name: fact for name, fact in facts.items() if fact})
 
     def publish(self, outcome: Outcome) -> None:
-        """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice; tag the run by it."""
+        """Leave the story in the Prefect UI, as a table with a summary and a link to the invoice; tag the run by it.
+
+        What is shortened in the table stands whole in the log; and in the summary, if the order ended by it.
+        """
         create_table_artifact(
             key=artifact_key(self.kind, self.external_id),
             table=[
                 {
-                    "step": line.step,
-                    "came to": line.came_to,
+                    "step": line.step.removesuffix(f" for {self.external_id}"),
+                    "came to": shorten(line.came_to, MOST_TOLD, placeholder=" …"),
                     "status": line.status,
                     "amount": line.amount,
                     "time (UTC)": line.at.strftime("%Y-%m-%d %H:%M:%S"),

@@ -117,6 +117,7 @@ def test_files_that_cannot_be_used_fail_the_run_in_words(
         ({"ledger": "postgresql://books:hush@db.example.com/books"}, LedgerError, "holds a password"),
         ({"opening_balances": "12,50 EUR"}, ValueError, "'12' is no balance"),
         ({"month": "2035-11"}, BooksError, "2035-11 is not over"),
+        ({"month": "9999-12"}, ValueError, "9999-12 is a month that cannot be reckoned with"),
     ):
         state = run(close_month, **{**given, **wrong})
         with pytest.raises(error, match=says):
@@ -164,6 +165,23 @@ def test_what_is_owed_is_told_with_its_picture_and_held_against_the_books(
     with pytest.raises(BooksError, match=r"USD: 39.99 USD \(3999\) wanted, 40.00 USD \(4000\) found"):
         run(receivables, **given, control_balances="39.99 USD, 9000 JPY").result()
     assert not (tmp_path / "ageing.csv").exists()
+
+
+@pytest.mark.server
+def test_the_ageing_and_the_invoices_are_not_written_over_one_another(
+    credentials: StripeCredentials, tmp_path: Path
+) -> None:
+    (tmp_path / "within").mkdir()
+    for other in ("owed.csv", "within/../owed.csv"):
+        state = run(
+            receivables,
+            credentials=credentials,
+            ageing_file=str(tmp_path / "owed.csv"),
+            invoices_file=f"{tmp_path}/{other}",
+        )
+        with pytest.raises(ValueError, match=r"owed\.csv is named for both"):
+            state.result()
+    assert [path.name for path in tmp_path.iterdir()] == ["within"]
 
 
 @pytest.mark.parametrize(

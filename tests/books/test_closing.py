@@ -386,6 +386,7 @@ def test_a_closed_month_is_not_closed_for_something_else(books: Books) -> None:
     others: list[tuple[dict[str, Any], str]] = [
         ({"account": "live:"}, "account: live: wanted, test: found"),
         ({"time_zone": "UTC"}, "time zone: UTC wanted, Europe/Berlin found"),
+        ({"prefix": "EU"}, "prefix: EU wanted, STR found"),
     ]
     for other, says in others:
         with pytest.raises(BooksError, match=says):

@@ -32,7 +32,7 @@ from prefect_stripe.flows.ledger_rows import (
     row_of,
     sums,
 )
-from prefect_stripe.flows.months import Month, local_date, zone_of
+from prefect_stripe.flows.months import Month, day_of, local_date, zone_of
 from prefect_stripe.money import exponent
 from tests.books.months import GeneratedMonth, as_stripe_sends_it, generated_months, spread
 
@@ -308,6 +308,16 @@ def test_the_layouts_are_those_that_are_imported() -> None:
     )
 
 
+def test_two_accounts_in_the_same_books_have_no_number_in_common() -> None:
+    lines = journal(ROWS, DEFAULT, BERLIN)
+    ours, theirs = files(lines, FORMATS), files(lines, FORMATS, "EU-2")
+    for name, column in (("netsuite-usd.csv", "External ID"), ("quickbooks-usd.csv", "JournalNo")):
+        numbers = {line[column] for line in table(theirs[name])}
+        assert numbers.isdisjoint(line[column] for line in table(ours[name]))
+        assert numbers == {"EU-2-USD-20261003-001"}
+        assert max(map(len, numbers)) <= 21  # as many characters as QuickBooks takes
+
+
 # The chart
 
 
@@ -374,6 +384,14 @@ def test_every_hour_of_a_day_on_which_the_clocks_change_is_in_one_day_and_in_one
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no month"):
         Month.parse(text)
+
+
+@pytest.mark.parametrize("month", ["0001-01", "9999-12"])
+def test_what_has_no_month_before_it_or_after_it_is_refused(month: str) -> None:
+    with pytest.raises(ValueError, match="cannot be reckoned with"):
+        Month.parse(month)
+    with pytest.raises(ValueError, match=r"since: .* cannot be reckoned with"):
+        day_of(f"{month}-01", "since")
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd"])

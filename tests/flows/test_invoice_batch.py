@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from prefect_stripe.blocks import StripeCredentials
 from prefect_stripe.client import AuthenticationError
-from prefect_stripe.flows import ApprovalLimit, BatchError, invoice_batch, read_orders
+from prefect_stripe.flows import ApprovalLimit, BatchError, invoice_batch, invoice_shard, read_orders
 from prefect_stripe.flows.order_rows import OrderFileError
 from prefect_stripe.flows.process import Step
 from tests.flows.approvers import says
@@ -111,7 +111,7 @@ def test_an_order_above_the_limit_waits_and_the_same_file_goes_on_once_it_is_app
     assert report["endings"] == {"rejected": 1, "done": 5, "awaiting_approval": 1}
     totals = {total["status"]: (total["invoices"], total["total"]) for total in report["totals"]}
     assert totals == {"awaiting approval": (1, 2300), "open": (5, 6500)}
-    assert "| LIMIT-1 | awaiting_approval |" in str(Told(state).artifact_of("markdown").data)
+    assert "**LIMIT-1** awaiting approval, " in str(Told(state).artifact_of("markdown").data)
     assert events("stripe.order.LIMIT-1", expected=1) == {"stripe.order.awaiting_approval": 1}
 
     orders.write_text("".join(line for line in orders.read_text().splitlines(True) if "LIMIT-6" not in line))
@@ -186,6 +186,16 @@ def test_a_wrong_key_or_file_fails_with_one_message(
     assert "nothing.csv" in str(missing.message)
     orders.write_text("order,amount\n")
     assert isinstance(run(orders, credentials).result(raise_on_failure=False), OrderFileError)
+    assert world.effects == 0
+
+
+@pytest.mark.parametrize(("first", "last"), [(5, 3), (7, 9)])
+def test_a_shard_of_no_orders_is_refused(
+    world: World, credentials: StripeCredentials, orders: Path, first: int, last: int
+) -> None:
+    state: State[Any] = invoice_shard(str(orders), first, last, credentials=credentials, return_state=True)  # type: ignore[assignment,call-overload]
+    assert isinstance(state.result(raise_on_failure=False), OrderFileError)
+    assert f"orders.csv has no orders {first} to {last}" in str(state.message)
     assert world.effects == 0
 
 

@@ -93,6 +93,16 @@ def test_an_operator_reads_what_happened(world: World, credentials: StripeCreden
     assert any("ties out at 463.00 USD" in line for line in told.logs(until="ORD-1 done"))
 
 
+def test_a_long_error_leaves_the_table_its_other_columns_and_is_told_whole_above_and_in_the_log(
+    world: World, credentials: StripeCredentials
+) -> None:
+    told = run(order_of(world, payment_method="pm_card_visa_chargeDeclinedInsufficientFunds"), credentials)
+    assert "declined: Your card has …" in [row["came to"] for row in told.table]
+    assert not any(row["step"].endswith("for ORD-1") for row in told.table)
+    assert "insufficient" in str(told.artifact.description)
+    assert any("declined: Your card has insufficient funds." in line for line in told.logs(until="ORD-1 declined"))
+
+
 def test_a_run_is_found_by_its_order_its_customer_and_its_invoice(world: World, credentials: StripeCredentials) -> None:
     with tags("mine"):
         told = run(order_of(world, external_id="TAGGED-1"), credentials)

@@ -190,6 +190,26 @@ def test_without_a_key_in_the_environment_it_says_what_to_do() -> None:
         StripeCredentials.from_environment()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("STRIPE_MODE", "sk_test_pastedIntoTheWrongOne", "Input should be 'test' or 'live'"),
+        ("STRIPE_TIMEOUT_SECONDS", "-1", "Input should be greater than 0"),
+        ("STRIPE_ACCOUNT", " acct_1", "without spaces at its ends"),
+    ],
+)
+def test_a_variable_that_is_wrong_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", KEY)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=rf"(?s)for the environment\n{name}\n.*{says}") as raised:
+        StripeCredentials.from_environment()
+    told = f"{raised.value}{raised.value.errors()}{raised.value.json()}"
+    assert KEY not in told
+    assert value not in told
+
+
 def test_a_live_key_in_the_environment_is_not_taken_for_granted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", "sk_live_51CredentialsKey")
     with pytest.raises(AuthenticationError, match="declare mode='live'"):

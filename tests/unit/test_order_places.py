@@ -15,6 +15,7 @@ import pytest
 
 from prefect_stripe.flows.order_files import read_orders, write_orders
 from prefect_stripe.flows.order_rows import OrderFileError
+from prefect_stripe.flows.places import named_twice
 
 
 def frame(**changed: Any) -> pd.DataFrame:
@@ -105,3 +106,13 @@ def test_a_file_is_read_by_its_url_and_a_missing_one_is_named_without_what_may_b
 def test_a_place_of_a_kind_that_is_not_known_here_says_so() -> None:
     with pytest.raises(OSError, match=r"orders\.csv is at a place that cannot be opened here"):
         read_orders("nowhere://bucket/orders.csv")
+
+
+def test_one_file_is_known_however_it_is_spelt(tmp_path: Path) -> None:
+    file, link = tmp_path / "a.csv", tmp_path / "link.csv"
+    file.write_text("")
+    link.symlink_to(file)
+    for other in (file, link, tmp_path / ".." / tmp_path.name / "a.csv", f"file://{file}"):
+        assert named_twice(str(file), None, "", str(other)) == str(other)
+    assert named_twice("s3://bucket/a.csv", "s3://bucket/a.csv") == "s3://bucket/a.csv"
+    assert named_twice("/dev/null", "/dev/null", str(file), "s3://bucket/a.csv", "s3://bucket/b.csv", "", "") is None
