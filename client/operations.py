@@ -150,6 +150,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("list_customer_payment_methods", "GET", "/v1/customers/{customer}/payment_methods",
            "payment_method", "list"),
         _O("list_subscriptions", "GET", "/v1/subscriptions", "subscription", "list"),
+        _O("list_subscription_items", "GET", "/v1/subscription_items", "subscription_item", "list"),
         _O("create_refund", "POST", "/v1/refunds", "refund", found="metadata"),
         _O("retrieve_refund", "GET", "/v1/refunds/{refund}", "refund"),
         _O("list_refunds", "GET", "/v1/refunds", "refund", "list"),

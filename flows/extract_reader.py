@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from prefect_stripe.client import StripeClient
+from prefect_stripe.client import OPERATIONS, StripeClient
 from prefect_stripe.flows.extract_columns import ColumnError, Columns
 from prefect_stripe.flows.extract_decoder import PageDecoder, fields
 from prefect_stripe.flows.extract_store import RUN, TableFolder, WindowFile
@@ -198,7 +198,9 @@ def lines_of(client: StripeClient, child: Child, row: Mapping[str, Any]) -> Sequ
     if not embedded["has_more"]:
         rows: Sequence[Mapping[str, Any]] = embedded["data"]
         return rows
-    return [line for page in client.pages(child.operation, row["id"]) for line in page]
+    # Whose they are is said in the path, or else in the query.
+    ids, params = ([row["id"]], {}) if OPERATIONS[child.operation].ids else ([], {child.parent: row["id"]})
+    return [line for page in client.pages(child.operation, *ids, params=params) for line in page]
 
 
 def _seconds(rows: Sequence[Mapping[str, Any]], at: str) -> list[int]:

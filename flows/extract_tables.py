@@ -19,8 +19,8 @@ class Child:
         table: Its table.
         field: The object's field that it is embedded in.
         object: Stripe's name of its elements.
-        operation: The list of all of them, by the id of the object.
-        parent: The field of an element that names its object.
+        operation: The list of all of them.
+        parent: The field of an element that names its object; and what the list calls the object's id.
     """
 
     table: str
@@ -102,7 +102,11 @@ TABLES: Final[Mapping[str, Table]] = {
         Table("products", feed="product.*", retrieve="retrieve_product"),
         Table("refunds", feed="refund.*", retrieve="retrieve_refund"),
         # Without a status, those that are canceled are left out. There is no operation here that reads one again.
-        Table("subscriptions", parts={"": {"status": "all"}}),
+        Table(
+            "subscriptions",
+            parts={"": {"status": "all"}},
+            child=Child("subscription_items", "items", "subscription_item", "list_subscription_items", "subscription"),
+        ),
     )
 }
 """By name: each list operation that takes `created`."""

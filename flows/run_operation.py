@@ -57,6 +57,7 @@ OperationName = Literal[
     "list_prices",
     "list_products",
     "list_refunds",
+    "list_subscription_items",
     "list_subscriptions",
     "mark_invoice_uncollectible",
     "pay_invoice",

@@ -3395,6 +3395,14 @@ class SubscriptionListParams(TypedDict, total=False):
     status: Literal['active', 'all', 'canceled', 'ended', 'incomplete', 'incomplete_expired', 'past_due', 'paused', 'trialing', 'unpaid'] | str
     test_clock: str
 
+class SubscriptionItemListParams(TypedDict, total=False):
+    ending_before: str
+    limit: int
+    starting_after: str
+
+class SubscriptionItemListRequired(TypedDict):
+    subscription: str
+
 class RefundCreateParams(TypedDict, total=False):
     amount: int
     charge: str
@@ -3522,6 +3530,7 @@ OPERATION_PARAMS: dict[str, tuple[type, type | None]] = {
     "retrieve_payment_method": (PaymentMethodRetrieveParams, None),
     "list_customer_payment_methods": (CustomerPaymentMethodListParams, None),
     "list_subscriptions": (SubscriptionListParams, None),
+    "list_subscription_items": (SubscriptionItemListParams, SubscriptionItemListRequired),
     "create_refund": (RefundCreateParams, None),
     "retrieve_refund": (RefundRetrieveParams, None),
     "list_refunds": (RefundListParams, None),

@@ -33,6 +33,7 @@ SEEDS: Final[Mapping[str, Callable[..., Row]]] = {
     "payout": payouts.seed_payout,
     "payout_failure": payouts.seed_payout_failure,
     "subscription": subscriptions.seed_subscription,
+    "subscription_item": subscriptions.seed_subscription_item,
 }
 FORM: Final = "application/x-www-form-urlencoded"
 PIECES: Final = 20

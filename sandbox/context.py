@@ -174,7 +174,7 @@ class Context:
         )
 
 
-WITHOUT_MODE = frozenset({"balance_transaction", "item", "refund"})
+WITHOUT_MODE = frozenset({"balance_transaction", "item", "refund", "subscription_item"})
 PREVIEWS_SEEN_BY = frozenset({"retrieve_invoice", "list_invoice_line_items"})
 SEARCHABLE = frozenset({"charge", "customer", "invoice", "payment_intent", "price", "product"})
 NOT_EVENTS = frozenset({"balance_transaction.created", "invoiceitem.updated", "payment_intent.updated"})

@@ -67,6 +67,11 @@ def _subscriptions(account: Account, row: Row) -> tuple[Iterable[Row], str]:
     return account.table("subscription").newest_first("customer", row["id"]), f"/v1/customers/{row['id']}/subscriptions"
 
 
+def _subscription_items(account: Account, row: Row) -> tuple[Iterable[Row], str]:
+    items = account.table("subscription_item").newest_first("subscription", row["id"])
+    return items, f"/v1/subscription_items?subscription={row['id']}"
+
+
 def _nothing(url: str) -> Callable[[Account, Row], tuple[Iterable[Row], str]]:
     return lambda account, row: ((), url.format(id=row["id"]))
 
@@ -184,7 +189,15 @@ KINDS: Final[Mapping[str, Kind]] = {  # [SDK: ExpandableField], and section 4 fo
             "payment_intent": Field("payment_intent"),
         }
     ),
-    "subscription": Kind({"customer": Field("customer"), "default_payment_method": Field("payment_method")}),
+    "subscription": Kind(
+        {
+            "customer": Field("customer"),
+            "default_payment_method": Field("payment_method"),
+            "items": Field("subscription_item", embedded=True, default=True),
+        },
+        lists={"items": _subscription_items},
+    ),
+    "subscription_item": Kind({"discounts": Field(None), "price.product": Field("product")}),
 }
 _NONE: Final = Kind()
 

@@ -152,6 +152,8 @@ def _rows() -> Iterable[Route]:
     yield r("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{id}", "balance_transaction",
             retrieving("balance_transaction"))
     yield r("list_subscriptions", "GET", "/v1/subscriptions", "subscription", subscriptions.list_subscriptions, "list")
+    yield r("list_subscription_items", "GET", "/v1/subscription_items", "subscription_item",
+            subscriptions.list_subscription_items, "list")
     yield r("list_events", "GET", "/v1/events", "event", events.list_events, "list")
     yield r("retrieve_event", "GET", "/v1/events/{id}", "event", retrieving("event"))
 # fmt: on

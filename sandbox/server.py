@@ -157,7 +157,8 @@ class Sandbox:
     def seed(self, object: str, **how: Any) -> dict[str, Any]:
         """Make an object that no operation makes, or have happen what Stripe or a bank does, in the test account.
 
-        `seed("subscription", customer=…, price=…, quantity=1)`; `seed("charge", amount=…, currency=…)`, which is
+        `seed("subscription", customer=…, price=…, quantity=1)`, and one item more of it,
+        `seed("subscription_item", subscription=…, price=…)`; `seed("charge", amount=…, currency=…)`, which is
         authorized and outside of any payment intent; `seed("balance_transaction", amount=…, currency=…, type=…)`, and
         also `category`, `fees` by type, `source` and `created`; `seed("payout", amount=…, currency=…)`, a manual one;
         `seed("payout_failure", payout=…)`; `seed("dispute", charge=…)`, `seed("dispute_won", dispute=…)`.

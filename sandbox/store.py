@@ -41,8 +41,9 @@ PREFIXES: Mapping[str, str] = {
     "product": "prod",
     "refund": "re",
     "subscription": "sub",
+    "subscription_item": "si",
 }
-_SHORT = {"customer", "product"}
+_SHORT = {"customer", "product", "subscription_item"}
 
 
 def _letters(length: int) -> str:
@@ -92,6 +93,7 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
     "price": {"product": _field("product"), "lookup_key": _field("lookup_key")},
     "refund": {"charge": _field("charge")},
     "subscription": {"customer": _field("customer")},
+    "subscription_item": {"subscription": _field("subscription")},
 }
 
 

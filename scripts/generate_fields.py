@@ -38,12 +38,13 @@ OBJECTS = {
     "product": "Product",
     "refund": "Refund",
     "subscription": "Subscription",
+    "subscription_item": "SubscriptionItem",
 }
 
 ENUMERATIONS = {"currency", "reporting_category", "status"}
 SECRETS = {"client_secret", "confirmation_secret"}
 
-TIME_NAME = re.compile(r"(.+_)?(at|date|start|end)|created|available_on|next_payment_attempt")
+TIME_NAME = re.compile(r"(.+_)?(at|date|start|end|until)|created|available_on|next_payment_attempt")
 TIME_DOCUMENTATION = re.compile(r"\bunix\b|\btimestamp\b|\bepoch\b", re.IGNORECASE)
 
 HEADER = '''\

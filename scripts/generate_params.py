@@ -101,6 +101,7 @@ OPERATIONS = {
     "retrieve_payment_method": "PaymentMethodRetrieve",
     "list_customer_payment_methods": "CustomerPaymentMethodList",
     "list_subscriptions": "SubscriptionList",
+    "list_subscription_items": "SubscriptionItemList",
     "create_refund": "RefundCreate",
     "retrieve_refund": "RefundRetrieve",
     "list_refunds": "RefundList",

@@ -173,7 +173,9 @@ if TYPE_CHECKING:
     from prefect_stripe.tasks.refunds import create_refund as create_refund
     from prefect_stripe.tasks.refunds import list_refunds as list_refunds
     from prefect_stripe.tasks.refunds import retrieve_refund as retrieve_refund
+    from prefect_stripe.tasks.subscriptions import alist_subscription_items as alist_subscription_items
     from prefect_stripe.tasks.subscriptions import alist_subscriptions as alist_subscriptions
+    from prefect_stripe.tasks.subscriptions import list_subscription_items as list_subscription_items
     from prefect_stripe.tasks.subscriptions import list_subscriptions as list_subscriptions
 
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
@@ -287,7 +289,10 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
         "retrieve_refund",
         "list_refunds",
     ),
-    "subscriptions": ("list_subscriptions",),
+    "subscriptions": (
+        "list_subscriptions",
+        "list_subscription_items",
+    ),
 }
 
 _HOME: Final = {

@@ -49,11 +49,12 @@ def preview_invoice(ctx: Context) -> Row:
         _hidden=True,
         _preview_until=ctx.now + KEPT_SECONDS,
     )
-    start = subscription["items"]["data"][0]["current_period_end"] if subscription else ctx.now
+    items = ctx.select("subscription_item", "subscription", subscription["id"]) if subscription else []
+    start = items[0]["current_period_end"] if items else ctx.now
     for index, given in enumerate(params.get("invoice_items", ())):
         _item_line(ctx, invoice, given, f"invoice_items[{index}]")
     _pending_lines(ctx, invoice, {given.get("invoiceitem") for given in params.get("invoice_items", ())})
-    for item in _subscription_items(ctx, subscription, details):
+    for item in _subscription_items(ctx, items, details):
         _subscription_line(ctx, invoice, item, subscription, start)
     if subscription is not None:
         parent = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
@@ -153,12 +154,12 @@ def _pending_lines(ctx: Context, invoice: Row, given: set[str | None]) -> None:
 
 
 def _subscription_items(
-    ctx: Context, subscription: Row | None, details: Mapping[str, Any]
+    ctx: Context, there: Iterable[Row], details: Mapping[str, Any]
 ) -> Iterable[tuple[Row, int, str | None]]:
     """Price, quantity and id of each item as it would be [SDK; texts K]."""
-    items: dict[str, tuple[Row, int, str | None]] = {}
-    for item in subscription["items"]["data"] if subscription else ():
-        items[item["id"]] = (item["price"], item["quantity"], item["id"])
+    items: dict[str, tuple[Row, int, str | None]] = {
+        item["id"]: (item["price"], item["quantity"], item["id"]) for item in there
+    }
     for index, given in enumerate(details.get("items", ())):
         path = f"subscription_details[items][{index}]"
         id = given.get("id")

@@ -1,4 +1,4 @@
-"""Subscriptions: listed and previewed. They are made by seeding only, as no operation here makes them."""
+"""Subscriptions and their items: listed and previewed. They are made by seeding only, as no operation here does."""
 
 from __future__ import annotations
 
@@ -10,39 +10,19 @@ from prefect_stripe.sandbox.expand import Page
 from prefect_stripe.sandbox.objects.common import listing
 from prefect_stripe.sandbox.paging import equals, within
 from prefect_stripe.sandbox.rows import Row
-from prefect_stripe.sandbox.store import new_id, secret_letters
 
 DAY: Final = 86400
 INTERVALS: Final = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY, "year": 365 * DAY}
+MOST_ITEMS: Final = 20  # [SDK]
 _ENDED: Final = ("canceled", "incomplete_expired")
 
 
 def seed_subscription(ctx: Context, customer: str, price: str, quantity: int = 1, status: str = "active") -> Row:
     """A subscription of one recurring price, whose period begins now [own: no operation here makes one]."""
-    owner, plan = ctx.find("customer", customer, "customer"), ctx.find("price", price, "price")
-    if plan["type"] != "recurring":
-        raise bad_request("A subscription needs a recurring price.", param="price")
-    id, end = new_id("subscription"), ctx.now + INTERVALS[plan["recurring"]["interval"]]
-    item: Row = {
-        "id": f"si_{secret_letters(14)}",
-        "object": "subscription_item",
-        "billed_until": None,
-        "billing_thresholds": None,
-        "created": ctx.now,
-        "current_period_end": end,
-        "current_period_start": ctx.now,
-        "discounts": [],
-        "metadata": {},
-        "plan": {"id": plan["id"], "object": "plan", "active": True, "currency": plan["currency"]},
-        "price": {name: value for name, value in plan.items() if name[0] != "_"},
-        "quantity": quantity,
-        "subscription": id,
-        "tax_rates": [],
-    }
+    owner, plan = ctx.find("customer", customer, "customer"), _recurring(ctx, price)
     row = ctx.insert(
         "subscription",
         {
-            "id": id,
             "application": None,
             "application_fee_percent": None,
             "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
@@ -68,12 +48,6 @@ def seed_subscription(ctx: Context, customer: str, price: str, quantity: int = 1
             "discounts": [],
             "ended_at": None,
             "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
-            "items": {
-                "object": "list",
-                "data": [item],
-                "has_more": False,
-                "url": f"/v1/subscription_items?subscription={id}",
-            },
             "latest_invoice": None,
             "metadata": {},
             "next_pending_invoice_item_invoice": None,
@@ -94,8 +68,49 @@ def seed_subscription(ctx: Context, customer: str, price: str, quantity: int = 1
             "trial_start": None,
         },
     )
+    _add_item(ctx, row, plan, quantity)
     ctx.record("customer.subscription.created", row)
     return row
+
+
+def seed_subscription_item(ctx: Context, subscription: str, price: str, quantity: int = 1) -> Row:
+    """One item more of a subscription, of another recurring price of its currency [own]."""
+    row, plan = ctx.find("subscription", subscription, "subscription"), _recurring(ctx, price)
+    there = ctx.select("subscription_item", "subscription", row["id"])
+    if len(there) >= MOST_ITEMS:
+        raise bad_request(f"A subscription has {MOST_ITEMS} items at the most.", param="subscription")
+    if plan["currency"] != row["currency"] or any(item["price"]["id"] == plan["id"] for item in there):  # [K]
+        raise bad_request("An item needs another price, of the subscription's currency.", param="price")
+    item = _add_item(ctx, row, plan, quantity)
+    ctx.record("customer.subscription.updated", row)
+    return item
+
+
+def _recurring(ctx: Context, price: str) -> Row:
+    plan = ctx.find("price", price, "price")
+    if plan["type"] != "recurring":
+        raise bad_request("A subscription needs a recurring price.", param="price")  # [SDK; text K]
+    return plan
+
+
+def _add_item(ctx: Context, subscription: Row, plan: Row, quantity: int) -> Row:
+    return ctx.insert(
+        "subscription_item",
+        {
+            "billed_until": None,
+            "billing_thresholds": None,
+            "created": ctx.now,
+            "current_period_end": ctx.now + INTERVALS[plan["recurring"]["interval"]],
+            "current_period_start": ctx.now,
+            "discounts": [],
+            "metadata": {},
+            "plan": {"id": plan["id"], "object": "plan", "active": True, "currency": plan["currency"]},
+            "price": {name: value for name, value in plan.items() if name[0] != "_"},
+            "quantity": quantity,
+            "subscription": subscription["id"],
+            "tax_rates": [],
+        },
+    )
 
 
 def _status(row: Row, wanted: str) -> bool:
@@ -104,15 +119,10 @@ def _status(row: Row, wanted: str) -> bool:
     return row["status"] in _ENDED if wanted == "ended" else bool(row["status"] == wanted)
 
 
-def _of_price(row: Row, wanted: str) -> bool:
-    return any(item["price"]["id"] == wanted for item in row["items"]["data"])
-
-
 _FILTERS: Final = {
     "collection_method": equals("collection_method"),
     "created": within("created"),
     "customer": equals("customer"),
-    "price": _of_price,
     "status": _status,
 }
 _PARENTS: Final = {"customer": "customer", "price": "price"}
@@ -120,12 +130,21 @@ _PARENTS: Final = {"customer": "customer", "price": "price"}
 
 def list_subscriptions(ctx: Context) -> Row | Page:
     """Those that have not been canceled, unless a status is asked for [SDK]."""
+
+    def of_price(row: Row, wanted: str) -> bool:
+        return any(item["price"]["id"] == wanted for item in ctx.select("subscription_item", "subscription", row["id"]))
+
     everything = "status" in ctx.params
     shown = listing(
         "subscription",
-        _FILTERS,
+        {**_FILTERS, "price": of_price},
         index="customer",
         parents=_PARENTS,
         where=None if everything else lambda row: row["status"] != "canceled",
     )
     return shown(ctx)
+
+
+list_subscription_items: Final = listing(
+    "subscription_item", index="subscription", parents={"subscription": "subscription"}
+)

@@ -18,6 +18,10 @@ from prefect_stripe.sandbox import Sandbox
 ACCOUNT = "test:"
 PATIENT = RetryPolicy(max_retries=8, base=0.001, cap=0.01)
 
+OBJECTS = {name: table.object for name, table in TABLES.items()} | {
+    child.table: child.object for table in TABLES.values() if (child := table.child)
+}
+
 
 class Shop:
     """Customers come, change and go, many at once and then none for days; drafts of invoices have many lines."""
@@ -74,6 +78,25 @@ class Shop:
                 )
             self.versions[draft].append(self.client.call("retrieve_invoice", draft).data)
 
+    def subscription(self, items: int) -> str:
+        """One of so many items."""
+        customer, product = self.called("create_customer")["id"], self.called("create_product", name="Coffee")["id"]
+        subscription = ""
+        for amount in range(items):
+            monthly = {"currency": "usd", "unit_amount": 100 + amount, "recurring": {"interval": "month"}}
+            price = self.called("create_price", product=product, **monthly)["id"]
+            if subscription:
+                self.item_more(subscription, price)
+            else:
+                made = self.sandbox.seed("subscription", customer=customer, price=price)
+                subscription, (item,) = made["id"], made["items"]["data"]
+                self.versions[item["id"]] = [item]
+        return subscription
+
+    def item_more(self, subscription: str, price: str) -> None:
+        item = self.sandbox.seed("subscription_item", subscription=subscription, price=price, quantity=2)
+        self.versions[item["id"]] = [item]
+
     def something_happens(self) -> None:
         """A customer comes, changes or goes."""
         customers = self.live("cus_")
@@ -100,7 +123,7 @@ class Shop:
 def landed(folder: Path, table: str) -> list[dict[str, Any]]:
     """The rows that lie in a folder, by whichever files are there."""
     files = sorted((folder / table).glob("*.parquet"))
-    schema = Columns(TABLES[table].object if table in TABLES else "line_item").schema
+    schema = Columns(OBJECTS[table]).schema
     return [row for file in files for row in pq.read_table(file).cast(_of(schema, pq.read_schema(file))).to_pylist()]
 
 

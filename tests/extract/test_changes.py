@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -132,6 +133,24 @@ def test_an_invoice_that_changed_has_the_lines_that_it_has_now(
     assert {row["id"]: row for row in lines} == {row["id"]: as_row("line_item", row) for row in wanted}
     assert len(lines) == len(wanted)
     assert tombstones(tmp_path, "invoices").keys() == {deleted}
+
+
+def test_a_subscription_that_changed_has_the_items_that_it_has_now(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    changed, other = shop.subscription(10), shop.subscription(1)
+    stripe_sandbox.clock.advance(600)
+    shop.extract(tmp_path, "subscriptions")
+    monthly = {"currency": "usd", "unit_amount": 7, "recurring": {"interval": "month"}}
+    price = shop.called("create_price", product_data={"name": "Post"}, **monthly)["id"]
+    shop.item_more(changed, price)
+    stripe_sandbox.clock.advance(1)
+    shop.extract(tmp_path, "subscriptions")
+    assert_exact(shop, tmp_path, "subscriptions", "subscription", ("items",))
+    items = landed(tmp_path, "subscription_items")
+    assert {row["id"]: row for row in items} == {
+        id: as_row("subscription_item", shop.versions[id][-1]) for id in shop.live("si_")
+    }
+    assert Counter(row["subscription"] for row in items) == {changed: 11, other: 1}
 
 
 def test_a_price_that_is_no_longer_sold_is_in_the_other_part(stripe_sandbox: Sandbox, tmp_path: Path) -> None:

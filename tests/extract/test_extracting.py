@@ -117,6 +117,22 @@ def test_lines_are_whole_though_an_invoice_shows_ten(stripe_sandbox: Sandbox, tm
         assert "lines" not in invoice
 
 
+def test_items_are_whole_though_a_subscription_shows_ten(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    made = [shop.subscription(items) for items in (1, 10, 11, 20, 2)]
+    stripe_sandbox.clock.advance(1)
+    shop.extract(tmp_path, "subscriptions")
+    subscriptions, items = landed(tmp_path, "subscriptions"), landed(tmp_path, "subscription_items")
+    assert sorted(row["id"] for row in subscriptions) == sorted(made)
+    assert not any("items" in row for row in subscriptions)
+    wanted = {id: as_row("subscription_item", shop.versions[id][-1]) for id in shop.live("si_")}
+    assert {row["id"]: row for row in items} == wanted
+    assert Counter(row["subscription"] for row in items) == dict(zip(made, (1, 10, 11, 20, 2), strict=True))
+    # What shows all of its items is not asked for them.
+    asked = stripe_sandbox.ledger.requests("list_subscription_items")
+    assert sorted(one.params["subscription"] for one in asked) == sorted(made[2:4])
+
+
 def test_prices_that_are_no_longer_sold_are_read_too(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
     shop = Shop(stripe_sandbox, Random(1))
     product = shop.called("create_product", name="Chair")["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,23 @@ def test_a_table_its_child_and_its_tombstones_are_loaded(shop: Shop, tmp_path: P
         assert_same(place, tmp_path, table)
     assert rows_in(place, "invoices")[changed]["description"] == "more"
     assert rows_in(place, "invoices_deleted").keys() == tombstones(tmp_path, "invoices").keys() == {deleted}
+
+
+def test_a_subscriptions_items_are_loaded_and_those_that_came_since(
+    stripe_sandbox: Sandbox, tmp_path: Path, place: str
+) -> None:
+    shop = Shop(stripe_sandbox, Random(7))
+    changed, other = shop.subscription(12), shop.subscription(2)
+    loaded(shop, tmp_path, place, "subscriptions")
+    assert rows_in(place, "subscription_items").keys() == {*shop.live("si_")}
+    monthly = {"currency": "usd", "unit_amount": 7, "recurring": {"interval": "month"}}
+    shop.item_more(changed, shop.called("create_price", product_data={"name": "Post"}, **monthly)["id"])
+    loaded(shop, tmp_path, place, "subscriptions")
+    for table in ("subscriptions", "subscription_items"):
+        assert_same(place, tmp_path, table)
+    items = rows_in(place, "subscription_items")
+    assert items.keys() == {*shop.live("si_")}
+    assert Counter(row["subscription"] for row in items.values()) == {changed: 13, other: 2}
 
 
 def test_amounts_and_decimals_are_exact(stripe_sandbox: Sandbox, tmp_path: Path, place: str) -> None:

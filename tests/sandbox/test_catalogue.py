@@ -10,6 +10,7 @@ import pytest
 import stripe
 
 from prefect_stripe.sandbox import Sandbox
+from prefect_stripe.sandbox.errors import Refusal
 
 TIERS = {"tiers[0][up_to]": "inf", "tiers[0][unit_amount]": "1"}
 TENS = {"transform_quantity[divide_by]": "10", "transform_quantity[round]": "up"}
@@ -227,6 +228,65 @@ def test_a_subscription_is_previewed_and_listed(http: httpx.Client, sandbox: San
         "subscription_details[items][0][quantity]": "5",
     }
     assert http.post("/v1/invoices/create_preview", data=changed).json()["total"] == 25000
+
+
+def test_a_subscription_shows_ten_of_its_items_and_lists_them_all(
+    http: httpx.Client, sandbox: Sandbox, customer: str
+) -> None:
+    prices = [price(http, unit_amount="100", **{"recurring[interval]": "month"})["id"] for _ in range(21)]
+    made = sandbox.seed("subscription", customer=customer, price=prices[0])["id"]
+    other = sandbox.seed("subscription", customer=customer, price=prices[0])["id"]
+    items = [sandbox.seed("subscription_item", subscription=made, price=one)["id"] for one in prices[1:20]][::-1]
+    assert sandbox.ledger.count("customer.subscription.updated", id=made) == 19
+    for full_or_twice, one in ((made, prices[20]), (other, prices[0])):
+        with pytest.raises(Refusal):
+            sandbox.seed("subscription_item", subscription=full_or_twice, price=one)
+
+    _, shown = http.get("/v1/subscriptions", params={"customer": customer}).json()["data"]
+    assert [one["id"] for one in shown["items"]["data"]] == items[:10]
+    assert shown["items"]["has_more"] is True
+    first = http.get(shown["items"]["url"]).json()
+    assert (first["data"], first["has_more"]) == (shown["items"]["data"], True)
+
+    def listed(**params: str) -> tuple[list[str], bool]:
+        page = http.get("/v1/subscription_items", params={"subscription": made, **params}).json()
+        return [one["id"] for one in page["data"]], page["has_more"]
+
+    assert listed(limit="3") == (items[:3], True)
+    assert listed(limit="3", starting_after=items[2]) == (items[3:6], True)
+    assert listed(limit="2", ending_before=items[3]) == (items[1:3], True)
+    whole, more = listed(limit="100")
+    assert (whole[:-1], more) == (items, False)
+
+    expanded = {"subscription": other, "expand[]": "data.price.product"}
+    (one,) = http.get("/v1/subscription_items", params=expanded).json()["data"]
+    assert one["price"]["product"]["object"] == "product"
+    with_last = http.get("/v1/subscriptions", params={"price": prices[19]}).json()["data"]
+    assert [subscription["id"] for subscription in with_last] == [made]
+    preview = http.post("/v1/invoices/create_preview", data={"subscription": made}).json()
+    assert (preview["total"], preview["lines"]["has_more"]) == (2000, True)
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "param"),
+    [
+        ({}, "parameter_missing", "subscription"),
+        ({"subscription": ""}, "parameter_invalid_empty", "subscription"),
+        ({"subscription": "sub_none"}, "resource_missing", "subscription"),
+        ({"subscription": "theirs", "starting_after": "si_none"}, "resource_missing", "starting_after"),
+        ({"subscription": "theirs", "limit": "101"}, "parameter_invalid_integer", "limit"),
+        ({"subscription": "theirs", "created": "1"}, "parameter_unknown", "created"),
+    ],
+)
+def test_items_are_listed_of_a_subscription_that_is_there(
+    http: httpx.Client, sandbox: Sandbox, customer: str, params: dict[str, str], code: str, param: str
+) -> None:
+    monthly = price(http, **{"recurring[interval]": "month"})["id"]
+    made = sandbox.seed("subscription", customer=customer, price=monthly)["id"]
+    sent = {name: made if value == "theirs" else value for name, value in params.items()}
+    answer = http.get("/v1/subscription_items", params=sent)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
 
 
 def test_a_subscription_that_ends_has_nothing_upcoming(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:

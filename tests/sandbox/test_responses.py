@@ -36,6 +36,7 @@ OBJECTS: dict[str, type[Any]] = {
     "product": stripe.Product,
     "refund": stripe.Refund,
     "subscription": stripe.Subscription,
+    "subscription_item": stripe.SubscriptionItem,
 }
 
 

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.server
 FIND_WHAT_IS_THERE = {
     "capture_charge",
     "list_payouts",
+    "list_subscription_items",
     "list_subscriptions",
     "retrieve_payout",
     "search_charges",

@@ -39,7 +39,7 @@ OPERATIONS = """
     update_invoice_line add_invoice_lines remove_invoice_lines list_invoice_payments
     attach_payment_method retrieve_payment_method list_customer_payment_methods list_subscriptions
     create_refund retrieve_refund list_refunds retrieve_payout list_payouts retrieve_event list_events
-    fund_customer_cash_balance
+    fund_customer_cash_balance list_subscription_items
 """
 
 REQUIRED = {
@@ -50,6 +50,7 @@ REQUIRED = {
     "create_product": {"name"},
     "fund_customer_cash_balance": {"amount", "currency"},
     "increment_payment_intent_authorization": {"amount"},
+    "list_subscription_items": {"subscription"},
     "remove_invoice_lines": {"lines"},
     "search_charges": {"query"},
     "search_customers": {"query"},
