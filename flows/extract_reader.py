@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from prefect_stripe.client import OPERATIONS, StripeClient
+from prefect_stripe.client import OPERATIONS, InvalidRequestError, StripeClient
 from prefect_stripe.flows.extract_columns import ColumnError, Columns
 from prefect_stripe.flows.extract_decoder import PageDecoder, fields
 from prefect_stripe.flows.extract_store import RUN, TableFolder, WindowFile
@@ -191,16 +191,21 @@ class TableReader:
 
 
 def lines_of(client: StripeClient, child: Child, row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return all elements of the list that is embedded in an object."""
+    """Return all elements of the list that is embedded in an object; of one that was deleted since, those it showed."""
     embedded = row.get(child.field)
     if embedded is None or embedded is UNSET:
         return ()
+    shown: Sequence[Mapping[str, Any]] = embedded["data"]
     if not embedded["has_more"]:
-        rows: Sequence[Mapping[str, Any]] = embedded["data"]
-        return rows
+        return shown
     # Whose they are is said in the path, or else in the query.
     ids, params = ([row["id"]], {}) if OPERATIONS[child.operation].ids else ([], {child.parent: row["id"]})
-    return [line for page in client.pages(child.operation, *ids, params=params) for line in page]
+    try:
+        return [line for page in client.pages(child.operation, *ids, params=params) for line in page]
+    except InvalidRequestError as error:
+        if error.code != "resource_missing":
+            raise
+        return shown
 
 
 def _seconds(rows: Sequence[Mapping[str, Any]], at: str) -> list[int]:

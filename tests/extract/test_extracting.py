@@ -99,6 +99,27 @@ def test_transactions_are_exactly_those_of_the_account(stripe_sandbox: Sandbox, 
     assert len(landed(tmp_path, "balance_transactions")) == len(truth) == len(wanted)
 
 
+def test_a_draft_that_is_deleted_while_its_lines_are_read_fails_nothing(
+    stripe_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    shop = Shop(stripe_sandbox, Random(1))
+    while not any(seen[-1].get("lines", {}).get("has_more") for seen in shop.versions.values()):
+        shop.drafts(1)
+    long = next(id for id, seen in shop.versions.items() if seen[-1].get("lines", {}).get("has_more"))
+    stripe_sandbox.clock.advance(1)
+
+    def deletes(table: str, objects: int) -> None:
+        if not shop.versions[long][-1].get("deleted"):
+            shop.called("delete_invoice", long)
+
+    shop.extract(tmp_path, "invoices", told=deletes)
+    assert {row["invoice"] for row in landed(tmp_path, "invoice_lines")} >= {long}
+    stripe_sandbox.clock.advance(timedelta(days=1))
+    shop.extract(tmp_path, "invoices")
+    assert {row["id"] for row in landed(tmp_path, "invoices")} == {*shop.live("in_")}
+    assert long not in {row["invoice"] for row in landed(tmp_path, "invoice_lines")}
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_lines_are_whole_though_an_invoice_shows_ten(stripe_sandbox: Sandbox, tmp_path: Path, seed: int) -> None:
     shop = Shop(stripe_sandbox, Random(seed))
