@@ -6,6 +6,7 @@ answer and decodes it, and does nothing else: what it costs is the floor for eve
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -150,12 +151,15 @@ class _OurStreams(httpcore.AsyncNetworkBackend):
 def _async_httpcore(base: str, network: httpcore.AsyncNetworkBackend | None) -> AsyncCall:
     origin, request = _request(base)
     idle: list[httpcore.AsyncHTTPConnection] = []
+    # Our streams leave it to their caller how long an answer may take; httpcore's own see to it at each read.
+    seconds = None if network is None else 90.0
 
     async def call() -> Any:
         connection = _taken(idle) or httpcore.AsyncHTTPConnection(origin, network_backend=network)
-        response = await connection.handle_async_request(request())
-        body = await response.aread()
-        await response.aclose()
+        async with asyncio.timeout(seconds):
+            response = await connection.handle_async_request(request())
+            body = await response.aread()
+            await response.aclose()
         idle.append(connection)
         return orjson.loads(body)
 
