@@ -21,7 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect_stripe.client import OPERATIONS, Call, IdempotencyError, StripeError
 from prefect_stripe.client.identity import following_key
 from prefect_stripe.schema import parameters
-from prefect_stripe.tasks.goals import holds
+from prefect_stripe.tasks.goals import holds, tells
 from prefect_stripe.tasks.identity import METADATA_KEY, created_here, deletion, identified, root_flow_run_id
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _is_stored_failure(error: StripeError) -> bool:
 
 def _can_begin_anew(call: Call) -> bool:
     """Say whether the next key does nothing twice: what was made can be found, or its object's state allows it once."""
-    return OPERATIONS[call.operation].found == "goal" or _look_for(call) is not None
+    return (OPERATIONS[call.operation].found == "goal" and tells(call)) or _look_for(call) is not None
 
 
 def _look_for(call: Call) -> Look | None:
@@ -130,7 +130,7 @@ def _look_for(call: Call) -> Look | None:
 def _refuse_what_cannot_be_found(call: Call, begun: datetime) -> None:
     operation = OPERATIONS[call.operation]
     # What acts on an object's state is judged by that state. Sending leaves none, and is done at least once.
-    if operation.found == "goal" or operation.name == "send_invoice" or _look_for(call) is not None:
+    if operation.name == "send_invoice" or _can_begin_anew(call):
         return
     raise IdempotencyError(
         f"refused before sending: this run began at {begun:%Y-%m-%d %H:%M} UTC, so Stripe may have forgotten whether "

@@ -26,6 +26,17 @@ def holds(call: Call, seen: Facts) -> bool:
     return seen["status"] in OPERATIONS[call.operation].goal and (same is None or same(call.params, seen))
 
 
+def tells(call: Call) -> bool:
+    """Say whether its object's state tells that an action was done, and allows it once.
+
+    A part of a customer's balance may be applied again, and a capture that is not the last be followed by another: sent
+    under another key, it would move money twice.
+    """
+    if call.operation == "apply_payment_intent_customer_balance":
+        return call.params.get("amount") is None
+    return not (call.operation == "capture_payment_intent" and call.params.get("final_capture") is False)
+
+
 def _captured(params: Facts, seen: Facts) -> bool:
     return bool(seen["amount_received"] == (params.get("amount_to_capture") or seen["amount"]))
 

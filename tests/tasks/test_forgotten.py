@@ -155,6 +155,8 @@ def test_another_write_of_the_run_is_not_taken_for_it(credentials: StripeCredent
         ("create_product", (), {"name": "Mug"}),
         ("attach_payment_method", ("pm_card_visa",), {"customer": "cus_1"}),
         ("add_invoice_lines", ("in_1",), {"lines": [{"amount": 500, "description": "Mug"}]}),
+        ("apply_payment_intent_customer_balance", ("pi_1",), {"amount": 300}),
+        ("capture_payment_intent", ("pi_1",), {"amount_to_capture": 300, "final_capture": False}),
     ],
 )
 def test_what_cannot_be_found_is_refused_with_what_to_do(
@@ -312,6 +314,31 @@ def test_a_goal_is_met_by_its_amounts_and_by_how_it_was_reached(
     operation: str, params: dict[str, Any], seen: dict[str, Any], goal: bool
 ) -> None:
     assert holds(Call(operation, ("id_1",), params), seen) is goal
+
+
+def test_a_part_of_a_balance_whose_failure_is_stored_is_not_applied_again(
+    credentials: StripeCredentials, stripe_sandbox: Sandbox
+) -> None:
+    by_hand: Any = {"settings": {"reconciliation_mode": "manual"}}
+    customer = tasks.create_customer(credentials, cash_balance=by_hand)["id"]
+    intent = tasks.create_payment_intent(
+        credentials, amount=1000, currency="usd", customer=customer, confirm=True,
+        allowed_payment_method_types=["customer_balance"], payment_method_data={"type": "customer_balance"},
+        payment_method_options={"customer_balance": {"funding_type": "bank_transfer",
+                                                     "bank_transfer": {"type": "us_bank_transfer"}}},
+    )["id"]  # fmt: skip
+    tasks.fund_customer_cash_balance(credentials, customer, amount=1000, currency="usd")
+    stripe_sandbox.faults.add("error", "after", operation="apply_payment_intent_customer_balance")
+    patient = credentials.model_copy(update={"max_retries": 1})
+
+    @flow
+    def bill() -> Any:
+        return tasks.apply_payment_intent_customer_balance(patient, intent, amount=300)
+
+    with pytest.raises(APIError):
+        bill()
+    requests = stripe_sandbox.ledger.requests("apply_payment_intent_customer_balance")
+    assert len({request.idempotency_key for request in requests}) == 1
 
 
 def test_an_action_of_a_weekend_ago_that_is_done_is_done(
