@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from types import NoneType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 import orjson
 from msgspec import UNSET, Raw
+from msgspec.structs import astuple
 
 from prefect_stripe.client.errors import SECRET_FIELDS, without_secrets
 from prefect_stripe.fields import FIELDS, Kind
@@ -128,7 +129,7 @@ def _turned(rows: Rows) -> Mapping[str, Sequence[Any]]:
         return {}
     keys, kinds = tuple(rows[0]), {*map(type, rows)}
     if len(kinds) == 1 and isinstance(rows[0], msgspec.Struct):
-        return dict(zip(keys, zip(*map(attrgetter(*keys), rows), strict=True), strict=True))
+        return dict(zip(keys, zip(*map(astuple, cast(Sequence[Any], rows)), strict=True), strict=True))
     if len(keys) > 1 and kinds == {dict} and {*map(len, rows)} == {len(keys)}:
         try:
             return dict(zip(keys, zip(*map(itemgetter(*keys), rows), strict=True), strict=True))

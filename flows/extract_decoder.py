@@ -33,8 +33,7 @@ _NULL: Final = Raw(b"null")
 class Row(Struct):
     """An object of Stripe's, to be read as a mapping is; a field that is null may have been absent."""
 
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
+    __getitem__ = Struct.__getattribute__  # no step of Python's: every id is asked for
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.__struct_fields__)
