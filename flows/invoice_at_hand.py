@@ -21,6 +21,7 @@ class InvoiceAtHand:
         customer: Whose it is, once that is known.
         invoice: The invoice; empty while there is none.
         declined_charge: Id of the charge by whose decline it ended, if it did.
+        attached: Id of the payment method that is to be charged, once it is seen to be the customer's.
     """
 
     def __init__(self, external_id: str, account: str, customer: str | None = None) -> None:
@@ -28,6 +29,7 @@ class InvoiceAtHand:
         self.customer = customer
         self.invoice: StripeObject = {}
         self.declined_charge: str | None = None
+        self.attached: str | None = None
 
     def reread(self, _: StripeObject | None = None) -> Process[StripeObject]:
         """Read the invoice as it is now."""

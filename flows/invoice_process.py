@@ -315,6 +315,7 @@ class InvoiceWork(InvoiceAtHand):
         yield Note(f"ties out at {format_amount(self.invoice['total'], self.order.currency)}", self.invoice)
         if (yield from approving.decide()):
             return
+        yield from Settling(self, self.order).prepare()
         self.invoice = yield from self.business.write(
             self.label("finalize"),
             "finalize_invoice",

@@ -46,7 +46,6 @@ class Settling:
         self.work = work
         self.order = order
         self.business = work.business
-        self._attached: str | None = None
 
     def settle(self) -> Process[End]:
         """Settle, and return how it ended."""
@@ -113,6 +112,21 @@ class Settling:
 
     # Paying
 
+    def prepare(self) -> Steps:
+        """Attach what is to be charged, while the invoice is a draft: what cannot be charged stops it before the end.
+
+        Raises:
+            Rejected: It is another customer's.
+            InvalidRequestError: There is no such payment method.
+        """
+        if self.order.settlement != "pay" or not self.order.payment_method or not self.work.invoice["amount_due"]:
+            return
+        try:
+            yield from self._attach(self.order.payment_method)
+        except CardError:
+            # What a decline leads to, the order says of a finalized invoice: there it is met again.
+            return
+
     def _pay(self) -> Process[End]:
         """Charge while attempts are left; a charge that failed at Stripe is an attempt, whoever made it."""
         made, taken, final, reason = 0, False, False, None
@@ -147,10 +161,7 @@ class Settling:
         """Try to charge, unless this attempt is seen to have been made: it succeeded, failed, or is under way."""
         params: dict[str, Any] = {}
         if self.order.payment_method:
-            if self._attached is None:
-                customer = str(self.work.customer)
-                self._attached = yield from attached(self.business, self.order.payment_method, customer)
-            params["payment_method"] = self._attached
+            params["payment_method"] = yield from self._attach(self.order.payment_method)
 
         def look(_: StripeObject | None) -> Process[StripeObject | None]:
             invoice = yield from self.work.reread()
@@ -167,6 +178,11 @@ class Settling:
             look=look,
             params=params,
         )
+
+    def _attach(self, payment_method: str) -> Process[str]:
+        if self.work.attached is None:
+            self.work.attached = yield from attached(self.business, payment_method, str(self.work.customer))
+        return self.work.attached
 
     def attempts(self) -> Process[tuple[End | None, list[StripeObject]]]:
         """Read what was tried before: whether a payment is under way, and the charges that failed, newest first."""

@@ -129,7 +129,7 @@ def test_what_stripe_alone_can_refuse_is_told_in_its_words(world: World) -> None
         assert run.ending == "rejected"
         assert told in run.reason
     assert "charged" not in world.money
-    assert {invoice["status"] for invoice in world.all("invoices")} == {"draft", "open"}
+    assert {invoice["status"] for invoice in world.all("invoices")} == {"draft"}
 
 
 def test_a_price_without_a_fixed_amount_needs_the_orders_total(world: World) -> None:
@@ -151,6 +151,17 @@ def test_an_order_that_does_not_tie_out_stays_a_draft_and_goes_on_once_corrected
     corrections = [{"line": 2, "unit_amount": 1301}]
     assert world.run(world.order(total=46301, corrections=corrections)).ending == "done"
     assert (world.invoice()["status"], world.invoice()["total"], world.money["invoices"]) == ("paid", 46301, 1)
+
+
+def test_a_payment_method_that_cannot_be_charged_stops_a_draft_which_goes_on_once_corrected(world: World) -> None:
+    other = world.post("customers", email="other@example.com")["id"]
+    elsewhere = world.post("payment_methods/pm_card_visa/attach", customer=other)["id"]
+    for wrong, told in (("pm_unknown", "No such PaymentMethod"), (elsewhere, f"another customer's ({other})")):
+        run = world.run(world.order(payment_method=wrong))
+        assert (run.ending, world.invoice()["status"]) == ("rejected", "draft")
+        assert told in run.reason
+    assert world.run(world.order()).ending == "done"
+    assert (world.invoice()["status"], world.money["invoices"], world.money["charged"]) == ("paid", 1, 1)
 
 
 # What does not even get to Stripe
