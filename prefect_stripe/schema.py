@@ -107,12 +107,7 @@ def problems(operation: str, params: Mapping[str, object]) -> list[Problem]:
     shape = request(operation)
     if params == {} and not shape.required:
         return []
-    return list(islice(_problems(shape, params, "", _PYTHON), MAX_PROBLEMS))
-
-
-def form_problems(operation: str, form: Mapping[str, object]) -> list[Problem]:
-    """The same for a decoded form: mappings and lists whose leaves are strings, and no unknown value in any enum."""
-    return list(islice(_problems(request(operation), form, "", _FORM), MAX_PROBLEMS))
+    return list(islice(_problems(shape, params, ""), MAX_PROBLEMS))
 
 
 # --- From types to shapes ---------------------------------------------------------------------------------------------
@@ -179,7 +174,6 @@ def _alternative(member: Any) -> Shape:
 
 Check: TypeAlias = Callable[[Shape, Any], str | None]
 
-_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
@@ -242,14 +236,7 @@ def _choice(shape: Shape, value: object) -> str | None:
     return f"must be one of {', '.join(map(repr, shape.choices or ('',)))}"
 
 
-def _written(pattern: re.Pattern[str], what: str) -> Check:
-    def check(shape: Shape, value: object) -> str | None:
-        return None if isinstance(value, str) and pattern.fullmatch(value) else f"expected {what}"
-
-    return check
-
-
-_PYTHON: Mapping[Kind, Check] = {
+_CHECKS: Mapping[Kind, Check] = {
     "string": _string,
     "boolean": _boolean,
     "integer": _integer,
@@ -258,37 +245,28 @@ _PYTHON: Mapping[Kind, Check] = {
     "timestamp": _timestamp,
     "enum": _enum,
 }
-_FORM: Mapping[Kind, Check] = {
-    "string": _string,
-    "boolean": _written(re.compile("true|false"), "true or false"),
-    "integer": _written(_INTEGER, "an integer"),
-    "number": _written(_DECIMAL, "a number"),
-    "decimal": _written(_DECIMAL, "a decimal number"),
-    "timestamp": _written(_INTEGER, "Unix seconds"),
-    "enum": _choice,
-}
 
 
 # --- From values to problems ------------------------------------------------------------------------------------------
 
 
-def _problems(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
+def _problems(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     if value is None or (shape.clearable and isinstance(value, str) and value == ""):
         return
     if shape.kind in _NESTED:
-        yield from _NESTED[shape.kind](shape, value, path, checks)
-    elif (message := checks[shape.kind](shape, value)) is not None:
+        yield from _NESTED[shape.kind](shape, value, path)
+    elif (message := _CHECKS[shape.kind](shape, value)) is not None:
         yield Problem(path, "invalid", message, shape)
 
 
-def _in_hash(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
+def _in_hash(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
         yield Problem(path, "invalid", _expected("a mapping", value), shape)
         return
     given = cast(Mapping[object, object], value)
     for name, item in given.items():
         if isinstance(name, str) and name in shape.fields:
-            yield from _problems(shape.fields[name], item, _below(path, name), checks)
+            yield from _problems(shape.fields[name], item, _below(path, name))
         else:
             yield _unknown(shape, name, path)
     for name in sorted(shape.required):
@@ -303,7 +281,7 @@ def _unknown(shape: Shape, name: object, path: str) -> Problem:
     return Problem(_below(path, name), "unknown", f"unknown parameter{hint}", suggestion=suggestion)
 
 
-def _in_map(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
+def _in_map(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     if not isinstance(value, Mapping):
         yield Problem(path, "invalid", _expected("a mapping", value), shape)
         return
@@ -314,32 +292,32 @@ def _in_map(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -
         if not isinstance(name, str):
             yield Problem(_below(path, name), "invalid", "a name that is not a string", shape)
         elif shape.item is not None:
-            yield from _problems(shape.item, item, _below(path, name), checks)
+            yield from _problems(shape.item, item, _below(path, name))
 
 
-def _in_list(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
+def _in_list(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     if not isinstance(value, list | tuple):
         yield Problem(path, "invalid", _expected("a list", value), shape)
     elif (message := _too_many(cast(Sequence[object], value))) is not None:
         yield Problem(path, "invalid", message, shape)
     elif shape.item is not None:
         for index, item in enumerate(cast(Sequence[object], value)):
-            yield from _problems(shape.item, item, _below(path, index), checks)
+            yield from _problems(shape.item, item, _below(path, index))
 
 
-def _in_union(shape: Shape, value: Any, path: str, checks: Mapping[Kind, Check]) -> Iterator[Problem]:
+def _in_union(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     meant = [one for one in shape.alternatives if (one.kind == "hash") == isinstance(value, Mapping)]
     if len(meant) == 1:
-        yield from _problems(meant[0], value, path, checks)
+        yield from _problems(meant[0], value, path)
     elif not meant:
         yield Problem(path, "invalid", _expected("a single value", value), shape)
     else:
-        messages = [checks[one.kind](one, value) for one in meant]
+        messages = [_CHECKS[one.kind](one, value) for one in meant]
         if None not in messages:
             yield Problem(path, "invalid", "; or ".join(filter(None, messages)), shape)
 
 
-_NESTED: Mapping[Kind, Callable[[Shape, Any, str, Mapping[Kind, Check]], Iterator[Problem]]] = {
+_NESTED: Mapping[Kind, Callable[[Shape, Any, str], Iterator[Problem]]] = {
     "hash": _in_hash,
     "map": _in_map,
     "list": _in_list,

@@ -18,7 +18,7 @@ from stripe import RequestOptions
 from typing_extensions import is_typeddict
 
 from prefect_stripe import params, schema
-from prefect_stripe.schema import Shape, form_problems, problems
+from prefect_stripe.schema import Shape, problems
 
 ROOT = Path(__file__).parents[2]
 
@@ -316,45 +316,6 @@ def test_nothing_makes_it_raise(data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(sorted(schema.operations())))
     names = st.sampled_from(sorted({*schema.parameters(operation), "unknown"}))
     given = data.draw(st.dictionaries(names, JSON, max_size=6))
-    for problem in (*problems(operation, given), *form_problems(operation, given)):
+    for problem in problems(operation, given):
         assert str(problem)
         assert problem.path.split("[")[0] in {*given, *schema.required(operation)}
-
-
-# --- Decoded forms ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("operation", "form"),
-    [
-        ("create_price", {"currency": "eur", "unit_amount": "500", "active": "false", "expand": ["product"]}),
-        ("create_price", {"currency": "eur", "unit_amount_decimal": "0.125", "tiers": [{"up_to": "inf"}]}),
-        ("create_customer", {"address": "", "metadata": {"order": ""}, "balance": "-5"}),
-        ("list_customers", {"created": {"gte": "1767225600"}, "limit": "100"}),
-        ("create_payment_intent", {"amount": "1", "currency": "usd", "off_session": "true"}),
-        ("create_payment_intent", {"amount": "1", "currency": "usd", "off_session": "one_off"}),
-    ],
-)
-def test_a_form_that_stripe_takes_is_no_problem(operation: str, form: dict[str, object]) -> None:
-    assert form_problems(operation, form) == []
-
-
-@pytest.mark.parametrize(
-    ("operation", "form", "code"),
-    [
-        ("create_price", {"currency": "eur", "unit_amount": "10.0"}, "invalid"),
-        ("create_price", {"currency": "eur", "unit_amount": ""}, "invalid"),
-        ("create_price", {"currency": "eur", "unit_amount": "\u0661"}, "invalid"),
-        ("create_price", {"currency": "eur", "active": "True"}, "invalid"),
-        ("create_price", {"currency": "eur", "unit_amount_decimal": "1E+2"}, "invalid"),
-        ("create_price", {"currency": "eur", "tax_behavior": "a_value_of_next_year"}, "invalid"),
-        ("create_price", {"currency": "eur", "recurring": "month"}, "invalid"),
-        ("create_price", {"currency": "eur", "recurring": {}}, "missing"),
-        ("create_price", {"currency": "eur", "nonsense": "1"}, "unknown"),
-        ("create_payment_intent", {"amount": "1", "currency": "usd", "off_session": "yes"}, "invalid"),
-        ("delete_customer", {"expand": ["x"]}, "unknown"),
-    ],
-)
-def test_a_form_that_stripe_refuses_is_a_problem(operation: str, form: dict[str, object], code: str) -> None:
-    (problem,) = form_problems(operation, form)
-    assert problem.code == code
