@@ -40,7 +40,7 @@ def typed_parameters(operation: str, rows: Sequence[OperationParameter]) -> dict
         rows: Names and values; lists are numbered from 0 without gaps.
 
     Raises:
-        ParameterError: A name that is malformed, given twice, or both a value and a hash.
+        ParameterError: A name that is malformed, given twice, or both a value and a hash; a list with a gap.
 
     Example:
         >>> typed_parameters("create_price", [OperationParameter(name="unit_amount", value="1250")])
@@ -63,24 +63,27 @@ def typed_parameters(operation: str, rows: Sequence[OperationParameter]) -> dict
         if last in place:
             raise ParameterError(f"{row.name} is given twice", operation=operation)
         place[last] = row.value
-    return _typed_fields(tree, parameters(operation))
+    return _typed_fields(tree, parameters(operation), "{}")
 
 
-def _typed_fields(tree: Mapping[str, Any], fields: Mapping[str, Shape]) -> dict[str, Any]:
-    return {name: _typed(value, fields[name]) if name in fields else value for name, value in tree.items()}
+def _typed_fields(tree: Mapping[str, Any], fields: Mapping[str, Shape], path: str) -> dict[str, Any]:
+    return {
+        name: _typed(value, fields[name], path.format(name)) if name in fields else value
+        for name, value in tree.items()
+    }
 
 
-def _typed(value: Any, shape: Shape) -> Any:
+def _typed(value: Any, shape: Shape, path: str) -> Any:
     """Give a value the type that its shape asks for; what does not fit is left to be refused with its name."""
     if shape.kind == "union":
         hash_given = isinstance(value, Mapping)
         fitting = [one for one in shape.alternatives if (one.kind in {"hash", "map", "list"}) == hash_given]
-        return _typed(value, fitting[0]) if fitting else value
+        return _typed(value, fitting[0], path) if fitting else value
     if isinstance(value, Mapping):
-        if shape.kind == "list" and shape.item is not None and sorted(value, key=_number) == _numbers(value):
-            return [_typed(value[number], shape.item) for number in _numbers(value)]
+        if shape.kind == "list" and shape.item is not None and all(number.isdecimal() for number in value):
+            return [_typed(value[number], shape.item, f"{path}[{number}]") for number in _numbers(value, path)]
         if shape.kind == "hash":
-            return _typed_fields(value, shape.fields)
+            return _typed_fields(value, shape.fields, f"{path}[{{}}]")
         return dict(value)
     if value == "":
         return value
@@ -93,9 +96,9 @@ def _typed(value: Any, shape: Shape) -> Any:
     return value
 
 
-def _numbers(value: Mapping[str, Any]) -> list[str]:
-    return [str(number) for number in range(len(value))]
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 9 else -1
+def _numbers(value: Mapping[str, Any], path: str) -> list[str]:
+    numbers = [str(number) for number in range(len(value))]
+    for number in numbers:
+        if number not in value:
+            raise ParameterError(f"{path}[{number}] is not given, and others are: number a list from 0, without gaps")
+    return numbers
