@@ -9,9 +9,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -29,6 +31,7 @@ NAMES: Final = [
     "tell-of-a-failed-run",
     "collect-a-declined-invoice",
     "crash-a-dead-run",
+    "crash-a-run-without-heartbeat",
     "set-a-crashed-run-going",
     "hand-on-a-run-that-never-began",
 ]
@@ -214,6 +217,62 @@ def test_a_run_that_was_taken_and_never_begun_waits_for_a_worker_again(ground: G
     assert made(*OPTIONS)[2][name] == "updated, off"
 
 
+def test_a_run_without_heartbeats_is_crashed_if_it_was_running_and_left_alone_if_it_waits(
+    ground: Ground, made: Made
+) -> None:
+    """As where the event of its being suspended is lost: its last heartbeat is what the server knows of."""
+    name = "crash-a-dead-run"
+    assert made(*OPTIONS, "--dead-after", "10")[2][name] == "updated, on"
+    running, suspended = (brought_to_run(ground, f"SILENT-{number}") for number in (1, 2))
+    set_state(ground, suspended, "PAUSED", "Suspended")
+    for run in (running, suspended):
+        beat(ground, run)
+    eventually(lambda: refusals(ground, suspended) or None, "it is refused")
+    eventually(lambda: "Crashed" in states_of(ground, running) or None, "what was running is crashed")
+    assert states_of(ground, suspended) == ["Pending", "Running", "Suspended"]
+    assert states_of(ground, running)[:4] == ["Pending", "Running", "NoHeartbeat", "Crashed"]
+    assert refusals(ground, running) == []
+    assert made(*OPTIONS)[2][name] == "updated, on"
+
+
+def brought_to_run(ground: Ground, external_id: str) -> str:
+    """A run that no process works on."""
+    body = {"parameters": {"order": order(external_id, unit_amount=1600)}, "state": {"type": "PENDING"}}
+    run = str(ground.api(f"/deployments/{ground.deployment('invoice-an-order')['id']}/create_flow_run", body)["id"])
+    set_state(ground, run, "RUNNING", "Running")
+    return run
+
+
+def set_state(ground: Ground, run: str, kind: str, name: str) -> None:
+    answer = ground.api(f"/flow_runs/{run}/set_state", {"state": {"type": kind, "name": name}})
+    assert answer["status"] == "ACCEPT", answer
+
+
+def beat(ground: Ground, run: str) -> None:
+    """Send a heartbeat of a run, as its process would."""
+    event = {
+        "id": str(uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": "prefect.flow-run.heartbeat",
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+        "related": [
+            {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.stripe"},
+            {
+                "prefect.resource.role": "flow",
+                "prefect.resource.id": f"prefect.flow.{ground.api(f'/flow_runs/{run}')['flow_id']}",
+                "prefect.resource.name": "invoice-lifecycle",
+            },
+        ],
+    }
+    httpx.post(f"{ground.url}/api/events", json=[event]).raise_for_status()
+
+
+def refusals(ground: Ground, run: str) -> list[str]:
+    """Why what an automation wanted of a run was not done."""
+    wanted = {"event": {"name": ["prefect.automation.action.failed"]}, "related": {"id": [f"prefect.flow-run.{run}"]}}
+    return [one["payload"]["reason"] for one in ground.api("/events/filter", {"filter": wanted})["events"]]
+
+
 def of_order(sandbox: Sandbox, amount: int) -> dict[str, int]:
     """How often what matters was done for an order, which is known by its amount."""
     kinds = ("invoice.finalized", "invoice.paid", "charge.succeeded")
@@ -346,10 +405,8 @@ def test_a_run_whose_process_was_killed_goes_on_as_the_same_run(
 ) -> None:
     run = completed(ground, died.killed)
     states = states_of(ground, died.killed)
-    assert (states.index("Running"), states.index("Crashed") + 1) == (
-        states.index("Crashed") - 1,
-        states.index("AwaitingRetry"),
-    )
+    seen = states.index("NoHeartbeat")
+    assert states[seen - 1 : seen + 3] == ["Running", "NoHeartbeat", "Crashed", "AwaitingRetry"]
     assert run["run_count"] >= 2
     assert of_order(sandbox, 3 * 1100) == ONCE
     (message,) = told.of("KILLED-1")

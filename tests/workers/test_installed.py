@@ -123,10 +123,11 @@ def test_automations_are_made(ground: Ground) -> None:
     assert {one["name"]: one["enabled"] for one in ground.api("/automations/filter", {})} == {
         "collect-a-declined-invoice": False,
         "crash-a-dead-run": True,
+        "crash-a-run-without-heartbeat": True,
         "set-a-crashed-run-going": True,
         "hand-on-a-run-that-never-began": False,
     }
-    assert said.count("created") == 4
+    assert said.count("created") == 5
 
 
 def test_a_run_is_started_from_the_command_line(ground: Ground, sandbox: Sandbox) -> None:

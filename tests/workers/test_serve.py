@@ -58,7 +58,7 @@ def test_it_says_what_to_open_and_leaves_nothing_running(tmp_path: Path, serving
 
     ground = Ground(tmp_path, opened[1], environment_for(tmp_path, opened[1]))
     automations = {one["name"]: one["enabled"] for one in ground.api("/automations/filter", {})}
-    assert (len(automations), automations["collect-a-declined-invoice"]) == (4, False)
+    assert (len(automations), automations["collect-a-declined-invoice"]) == (5, False)
     run = ground.ended(ground.start_run("invoice-an-order", order=ORDER))
     assert (run["state_name"], run["name"]) == ("Completed", "invoice ORD-1"), run["state"]
     # The account was chosen for whoever fills in the form, and the key is in the block alone.
