@@ -11,7 +11,7 @@ from prefect_stripe.sandbox.errors import bad_request, refusal
 from prefect_stripe.sandbox.objects import invoice_items, totals
 from prefect_stripe.sandbox.objects.common import new_metadata, only_one, refuse_not_simulated
 from prefect_stripe.sandbox.objects.invoices import new_invoice
-from prefect_stripe.sandbox.objects.subscriptions import INTERVALS
+from prefect_stripe.sandbox.objects.subscriptions import period
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import new_id
 
@@ -194,7 +194,7 @@ def _subscription_line(
         raise bad_request("The sandbox does not simulate tiered prices on subscriptions.")
     amount = invoice_items.rounded(Decimal(unit) * invoice_items.transformed(Decimal(quantity), price))
     product = ctx.get("product", price["product"])
-    end = start + INTERVALS[price["recurring"]["interval"]] * price["recurring"]["interval_count"]
+    end = start + period(price)
     invoice_items.insert_line(
         ctx,
         {

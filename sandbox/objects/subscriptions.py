@@ -12,7 +12,7 @@ from prefect_stripe.sandbox.paging import equals, within
 from prefect_stripe.sandbox.rows import Row
 
 DAY: Final = 86400
-INTERVALS: Final = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY, "year": 365 * DAY}
+_INTERVALS: Final = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY, "year": 365 * DAY}
 MOST_ITEMS: Final = 20  # [SDK]
 _ENDED: Final = ("canceled", "incomplete_expired")
 
@@ -93,6 +93,12 @@ def _recurring(ctx: Context, price: str) -> Row:
     return plan
 
 
+def period(price: Row) -> int:
+    """Return how many seconds a recurring price is for; months and years are all of one length [own]."""
+    recurring = price["recurring"]
+    return _INTERVALS[recurring["interval"]] * int(recurring["interval_count"])
+
+
 def _add_item(ctx: Context, subscription: Row, plan: Row, quantity: int) -> Row:
     return ctx.insert(
         "subscription_item",
@@ -100,7 +106,7 @@ def _add_item(ctx: Context, subscription: Row, plan: Row, quantity: int) -> Row:
             "billed_until": None,
             "billing_thresholds": None,
             "created": ctx.now,
-            "current_period_end": ctx.now + INTERVALS[plan["recurring"]["interval"]],
+            "current_period_end": ctx.now + period(plan),
             "current_period_start": ctx.now,
             "discounts": [],
             "metadata": {},

@@ -230,6 +230,17 @@ def test_a_subscription_is_previewed_and_listed(http: httpx.Client, sandbox: San
     assert http.post("/v1/invoices/create_preview", data=changed).json()["total"] == 25000
 
 
+def test_a_subscription_of_a_quarter_ends_in_a_quarter(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:
+    every = {"recurring[interval]": "month", "recurring[interval_count]": "3"}
+    quarterly = price(http, unit_amount="5000", **every)["id"]
+    made = sandbox.seed("subscription", customer=customer, price=quarterly)
+    (item,) = made["items"]["data"]
+    assert item["current_period_end"] - item["current_period_start"] == 3 * 30 * 86_400
+    (line,) = http.post("/v1/invoices/create_preview", data={"subscription": made["id"]}).json()["lines"]["data"]
+    assert line["period"]["start"] == item["current_period_end"]
+    assert line["period"]["end"] - line["period"]["start"] == 3 * 30 * 86_400
+
+
 def test_a_subscription_shows_ten_of_its_items_and_lists_them_all(
     http: httpx.Client, sandbox: Sandbox, customer: str
 ) -> None:
