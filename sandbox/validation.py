@@ -183,7 +183,7 @@ def _string(operation: str, shape: Shape, value: Node, path: str) -> Any:
     longest = _limit(MAX_LENGTHS, operation, path) or MAX_STRING
     if len(text) > longest:
         raise invalid(f"Invalid string: {text[:10]}...{text[-4:]}; must be at most {longest} characters", param=path)
-    if name == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+    if name in {"email", "receipt_email"} and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         raise invalid(f"Invalid email address: {text}", code="email_invalid", param=path)
     if name == "statement_descriptor" and not re.fullmatch(r"[^<>\\\"']*[A-Za-z][^<>\\\"']*", text):
         raise invalid("A statement descriptor has a letter at least, and none of < > \\ ' \".", param=path)

@@ -38,6 +38,13 @@ CUSTOMERS, ITEMS, PRICES = "/v1/customers", "/v1/invoiceitems", "/v1/prices"
             "tax_exempt",
         ),
         (CUSTOMERS, {"email": "nobody"}, "Invalid email address: nobody", "email_invalid", "email"),
+        (
+            "/v1/payment_intents",
+            {"amount": "500", "currency": "usd", "receipt_email": "nobody"},
+            "Invalid email address: nobody",
+            "email_invalid",
+            "receipt_email",
+        ),
         (CUSTOMERS, {"address": "Main Street"}, "Invalid object", None, "address"),
         (CUSTOMERS, {"preferred_locales": "de"}, "Invalid array", None, "preferred_locales"),
         (CUSTOMERS, {"expand[]": "name"}, "This property cannot be expanded (name).", None, "expand"),
