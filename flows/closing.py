@@ -286,10 +286,9 @@ def _payouts(
     for id, payout in payouts.items():
         if payout.automatic and payout.row in own:
             payouts[id] = payout_matching.check_parts(payout, ledger_source.rows_of_payout(client, id), seen)
-    back = {row.id for row in rows if row.category == "payout_reversal"}
-    after = [payout_matching.at_the_end(payout, back, asked.month.after.first) for payout in payouts.values()]
+    after = [payout_matching.at_the_end(payout, asked.ends, asked.month.after.first) for payout in payouts.values()]
     before = [
-        payout_matching.at_the_end(payout, set(), asked.month.first)
+        payout_matching.at_the_end(payout, asked.begins, asked.month.first, later=own)
         for payout in payouts.values()
         if payout.row not in own
     ]

@@ -523,20 +523,23 @@ def test_any_month_at_the_sandbox_ties_and_is_the_same_from_wherever_it_is_close
 
 PAYOUT = Payout("po_1", 700, "usd", True, date(2035, 10, 31), "txn_po", "")
 LEFT = BalanceRow("txn_po", 2_077_000_000, "usd", -700, 0, -700, (), "payout", "payout", "po_1")
+END = int(NOVEMBER.begins(zone_of(ZONE)).timestamp())
 CAME_BACK = BalanceRow("txn_back", 2_077_000_100, "usd", 700, 0, 700, (), "payout_reversal", "payout_failure", "po_1")
 
 
 @pytest.mark.parametrize(
-    ("payout", "returned", "state"),
+    ("payout", "later", "state"),
     [
-        (PAYOUT, set[str](), "arrived"),
-        (replace(PAYOUT, arrives=date(2035, 11, 1)), set[str](), "in transit"),
-        (replace(PAYOUT, returned_by="txn_back"), {"txn_back"}, "returned"),
-        (replace(PAYOUT, returned_by="txn_back"), set[str](), "in transit"),
+        (PAYOUT, (), "arrived"),
+        (replace(PAYOUT, arrives=NOVEMBER.first), (), "in transit"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END - 1), (), "returned"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END - 1), ("txn_back",), "arrived"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END), (), "arrived"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END, arrives=NOVEMBER.first), (), "in transit"),
     ],
 )
-def test_where_the_money_was_when_the_month_ended(payout: Payout, returned: set[str], state: str) -> None:
-    assert at_the_end(payout, returned, NOVEMBER.first).state == state
+def test_where_the_money_was_when_the_month_ended(payout: Payout, later: tuple[str, ...], state: str) -> None:
+    assert at_the_end(payout, NOVEMBER.begins(zone_of(ZONE)), NOVEMBER.first, later).state == state
 
 
 def test_what_left_and_is_nowhere_stops() -> None:
@@ -552,3 +555,54 @@ def test_what_left_and_is_nowhere_stops() -> None:
         with pytest.raises(BooksError, match="in transit is not explained") as stopped:
             transit(before, after, rows)
         assert re.search(says, str(stopped.value))
+
+
+# A payout that comes back
+
+
+def test_a_payout_that_fails_after_its_month_was_closed_is_taken_up_in_the_month_in_which_it_does(
+    books: Books, tmp_path: Path
+) -> None:
+    books.at(2035, 10, 5)
+    books.charge(10_000)
+    books.at(2035, 10, 12)
+    (payout,) = books.payouts()
+    books.at(2035, 11, 3)
+    closed = books.close()
+    (arrived,) = closed.payouts
+    assert (arrived.state, closed.manifest.in_transit) == ("arrived", {})
+    before = books.files()
+    books.sandbox.seed("payout_failure", payout=payout["id"])
+    books.at(2035, 12, 3)
+    after = books.close(NOVEMBER)
+    assert after.transit is not None
+    assert after.transit.opening == closed.manifest.in_transit
+    assert after.transit.returned == {"usd": payout["amount"]}
+    # It was taken for arrived; and what came back was paid out once more, and arrived indeed.
+    assert after.transit.arrived == {}
+    assert [line["category"] for line in journal(books, NOVEMBER) if line["part"] == "amount"] == [
+        "payout_reversal",
+        "payout",
+    ]
+    again = books.close()
+    assert (again.before, again.late, books.files()) == (True, [], before)
+    books.folder = tmp_path / "others"
+    books.close()
+    assert books.files() == before
+
+
+def test_a_payout_that_failed_before_the_month_is_not_on_its_way_in_it(books: Books) -> None:
+    books.at(2035, 10, 28)
+    books.charge(10_000)
+    books.at(2035, 10, 31, 1)
+    (payout,) = books.payouts()
+    books.sandbox.seed("payout_failure", payout=payout["id"])
+    books.at(2035, 11, 6)
+    closed = books.close()
+    assert closed.transit is not None
+    assert closed.transit.returned == {"usd": payout["amount"]}
+    books.at(2035, 12, 3)
+    after = books.close(NOVEMBER)
+    assert after.transit is not None
+    assert after.transit.opening == closed.manifest.in_transit == {}
+    assert after.manifest.in_transit == {}
