@@ -169,6 +169,65 @@ def test_what_comes_late_to_a_closed_month_is_told_of_and_posted_in_the_next(boo
     assert books.close(DECEMBER).manifest.opening == following.manifest.closing
 
 
+def test_what_comes_late_by_months_is_told_of_and_posted_in_the_month_that_is_open(
+    books: Books, tmp_path: Path
+) -> None:
+    books.october()
+    for month, at in ((OCTOBER, (2035, 11, 3)), (NOVEMBER, (2035, 12, 3)), (DECEMBER, (2036, 1, 3))):
+        books.at(*at)
+        books.close(month)
+        books.charge(2_000)
+    before = {month: books.files(month) for month in (OCTOBER, NOVEMBER, DECEMBER)}
+    early = books.move(-4_200, type="stripe_fee", created=int(OCTOBER.begins(zone_of(ZONE)).timestamp()))
+    later = books.move(-70_000, "jpy", type="stripe_fee", created=int(NOVEMBER.ends(zone_of(ZONE)).timestamp()) - 1)
+    late = [early["id"], later["id"]]
+    for month, came in ((OCTOBER, late[:1]), (NOVEMBER, late), (DECEMBER, late)):
+        again = books.close(month)
+        assert (again.before, [row.id for row in again.late]) == (True, came)
+    books.at(2036, 2, 2)
+    january = books.close(DECEMBER.after)
+    assert january.manifest.late == tuple(late)
+    assert january.manifest.opening == books.close(DECEMBER).manifest.closing
+    assert [
+        (line["date"], line["created"]) for line in journal(books, DECEMBER.after) if line["transaction"] in late
+    ] == [
+        *[("2036-01-01", "2035-09-30T22:00:00Z")] * 2,
+        *[("2036-01-01", "2035-11-30T22:59:59Z")] * 2,
+    ]
+    assert books.close(DECEMBER.after).late == []
+    assert {month: books.files(month) for month in before} == before
+    books.at(2036, 3, 2)
+    assert books.close(DECEMBER.after.after).late == []
+    (books.folder / "2035-12").rename(tmp_path / "elsewhere")
+    assert books.close(DECEMBER.after).before
+
+
+def test_what_comes_late_by_months_and_sums_to_nothing_is_found_by_looking_further_back(books: Books) -> None:
+    for month, at in ((OCTOBER, (2035, 11, 3)), (NOVEMBER, (2035, 12, 3))):
+        books.at(*at)
+        books.close(month)
+    at_first = int(OCTOBER.begins(zone_of(ZONE)).timestamp())
+    late = [books.move(amount, category="dispute", type="adjustment", created=at_first)["id"] for amount in (-500, 500)]
+    books.at(2036, 1, 3)
+    assert sorted(row.id for row in books.close(DECEMBER, look_back_months=2).late) == sorted(late)
+
+
+def test_what_comes_late_to_the_time_before_the_books_is_taken_up_by_closing_anew(books: Books, tmp_path: Path) -> None:
+    books.charge(5_000)
+    books.at(2035, 12, 3)
+    books.close(NOVEMBER)
+    books.at(2036, 1, 3)
+    books.move(-4_200, type="stripe_fee", created=int(OCTOBER.begins(zone_of(ZONE)).timestamp()))
+    for month in (NOVEMBER, DECEMBER):
+        with pytest.raises(BooksError, match="close the months anew from 2035-11 on, into another folder") as stopped:
+            books.close(month)
+        assert [int(one.wanted) - int(one.found) for one in stopped.value.differences] == [-4_200]
+    journals = [books.files(NOVEMBER)["journal.csv"]]
+    books.folder = tmp_path / "others"
+    assert [books.close(month).manifest.late for month in (NOVEMBER, DECEMBER)] == [(), ()]
+    assert [books.files(NOVEMBER)["journal.csv"]] == journals
+
+
 def test_three_months_follow_one_another(books: Books) -> None:
     books.october()
     books.at(2035, 11, 20)
