@@ -50,12 +50,13 @@ def close_month(
     opening_balances: Annotated[str, titled("Opening balances")] = "",
     bank_file: Annotated[str, titled("File of the bank's lines")] = "",
     ledger: Annotated[str, titled("Ledger")] = "",
+    look_back_months: Annotated[int, titled("Look back (months)", ge=1, le=1200)] = 1,
 ) -> dict[str, Any]:
     """Close a month: post its balance transactions into a double-entry journal that ties to the cent, as CSV files.
 
     Whatever does not hold stops it, with the figures that differ, and nothing is written. A month that is closed stays
     as it is: closed again, it is held against Stripe, and what came late is told of and not inserted; it is posted in
-    the next month.
+    the next month that is closed, however late it came.
 
     Args:
         folder: Where closed months are kept, a folder each: a path, or a URL such as s3://bucket/books.
@@ -72,6 +73,8 @@ def close_month(
         bank_file: The path or URL of a CSV file of what arrived at the bank: date, amount, currency. Empty means none.
         ledger: The ledger that sync_ledger posts to, as a path or SQLAlchemy URL: held against the journal, and
             completed. Empty means the worker's STRIPE_LEDGER, or none.
+        look_back_months: How many of the closed months before are read again in any case, for what came late to them.
+            Where balances do not tie, further ones are.
 
     Returns:
         The report, as `CloseReport` describes it.
@@ -106,6 +109,7 @@ def close_month(
             opening=balances_in(opening_balances) if opening_balances.strip() else None,
             bank=_lines_of(bank_file, read_bank_lines) if bank_file else None,
             ledger=ledger_at(ledger, credentials.account, time_zone),
+            look_back_months=look_back_months,
         )
         closed = close(credentials.get_client(), asked)
     except BooksError as error:

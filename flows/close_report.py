@@ -50,7 +50,7 @@ class CloseReport(BaseModel):
         description="Of each `opening`, `movement`, `closing`, `debits` (and so credits), and what is `in_transit`."
     )
     late: list[str] = Field(description="Transactions that came after their month was closed.")
-    late_posted: bool = Field(description="Whether those are posted in this month; else they wait for the next.")
+    late_posted: bool = Field(description="Whether those are posted in this month; else in the next that is closed.")
     posted: int = Field(description="How many transactions were missing in the ledger, and were posted there now.")
     unmatched: list[str] = Field(description="Payouts that arrived, and are not among the bank's lines given.")
     files: list[str] = Field(description="Their names, in the folder of the month.")
@@ -113,7 +113,7 @@ def in_markdown(report: CloseReport, closed: Closed, place: str) -> str:
         _table(("currency", "category", "transactions", "amount", "fee", "net"), _categories(closed.rows)),
     ]  # fmt: skip
     if report.late:
-        told = "posted here, on the first day" if report.late_posted else "not posted: they are in the next month's"
+        told = "posted here, on the first day" if report.late_posted else "not posted: the next that is closed has them"
         parts += [f"Late, after their month was closed, and {told}:", _table(LATE, _late(closed.late))]
     if closed.payouts:
         parts.append(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import count
+from types import MappingProxyType
 
 from prefect_stripe.client import StripeClient
 from prefect_stripe.flows import journal_formats, ledger_source, payout_matching
@@ -17,6 +19,7 @@ from prefect_stripe.flows.ledger_rows import (
     Sums,
     check_balances,
     check_rows,
+    differences,
     in_order,
     stop_at,
     sums,
@@ -42,6 +45,7 @@ class Close:
         opening: The balances at the beginning, where they are known from elsewhere; None where they are not.
         bank: The bank's lines, where they are at hand.
         ledger: What was posted as it came, where that is done.
+        look_back_months: How many closed months before it are read again in any case, for what came late to them.
     """
 
     account: str
@@ -54,6 +58,7 @@ class Close:
     opening: Mapping[str, int] | None = None
     bank: Sequence[BankLine] | None = None
     ledger: Ledger | None = None
+    look_back_months: int = 1
 
     @property
     def begins(self) -> datetime:
@@ -72,8 +77,8 @@ class Closed:
         manifest: What is kept of it.
         lines: Its journal.
         rows: What was posted.
-        late: What came after a month was closed: of the month before, and posted here; or of this one, which was closed
-            already, and not posted.
+        late: What came after its month was closed: of months before, and posted here; or, where this one was closed
+            already, of it too, and not posted.
         opening_from: Where the opening balances are known from.
         before: Whether it was closed already: then nothing was written.
         payouts: Those that were made in it, or were on their way; empty where it was closed already.
@@ -96,12 +101,21 @@ class Closed:
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read at Stripe: transactions of before the month, of it, and of after it, and what there is."""
+    """What was read at Stripe.
 
-    earlier: list[BalanceRow]
-    own: list[BalanceRow]
-    later: list[BalanceRow]
+    Attributes:
+        earlier: Transactions of before the month; all of them, where what they come to is asked for.
+        due: Those of it, and those of before it that are posted in no month before it; in order.
+        later: Those of after it.
+        closing: What there is at its end.
+        since: The first month of those that were read.
+    """
+
+    earlier: Sequence[BalanceRow]
+    due: Sequence[BalanceRow]
+    later: Sequence[BalanceRow]
     closing: Sums
+    since: Month
 
 
 def close(client: StripeClient, asked: Close) -> Closed:
@@ -120,16 +134,14 @@ def close(client: StripeClient, asked: Close) -> Closed:
 
 def _close(client: StripeClient, asked: Close) -> Closed:
     previous = asked.folder.manifest(asked.month.before, asked.account, asked.time_zone)
-    begins = asked.begins
-    if previous is not None:
-        begins = asked.month.before.begins(zone_of(asked.time_zone))
-    read = _read(client, asked, None if previous is None and asked.opening is None else begins)
-    late = _late(asked, previous, read.earlier)
-    rows = sorted([*late, *read.own], key=in_order)
+    known = _opening(asked, previous)
+    read = _read(client, asked, known and known[0])
+    rows = read.due
+    late = [row for row in rows if row.created < asked.begins.timestamp()]
     lines = _post(asked, rows)
-    opening, opening_from = _opening(asked, previous, read.earlier)
+    opening, opening_from = known or (sums(read.earlier), "all transactions before the month")
     movement = sums(rows)
-    check_balances(opening, movement, read.closing)
+    check_balances(opening, movement, read.closing, though=_though(read.since) if previous else "")
     payouts, in_transit = _payouts(client, asked, rows, {row.id for row in read.later})
     files = _files(asked, lines)
     manifest = Manifest(
@@ -174,10 +186,9 @@ def _look_again(client: StripeClient, asked: Close, there: Manifest) -> Closed:
         [Difference("prefix", asked.prefix, there.prefix)] if asked.prefix != there.prefix else [],
     )
     known = journal_formats.transactions_in(asked.folder.intact(asked.month, there)["journal.csv"])
-    read = _read(client, asked, asked.month.before.begins(zone_of(asked.time_zone)))
-    rows = [row for row in (*read.earlier, *read.own) if row.id in known]
-    previous = asked.folder.manifest(asked.month.before, asked.account, asked.time_zone)
-    late = [row for row in (*_late(asked, previous, read.earlier), *read.own) if row.id not in known]
+    read = _read(client, asked, there.opening, known)
+    rows = [row for row in read.due if row.id in known]
+    late = [row for row in read.due if row.id not in known]
     _all_there(asked.month, known, rows)
     lines = _post(asked, rows)
     again = {name: digest(text) for name, text in _files(asked, lines).items()}
@@ -190,7 +201,7 @@ def _look_again(client: StripeClient, asked: Close, there: Manifest) -> Closed:
         ],
     )
     check_balances(there.opening, sums(rows), there.closing)
-    check_balances(there.closing, sums(late), read.closing)
+    check_balances(there.closing, sums(late), read.closing, though=_though(read.since))
     posted = _ledger(asked, lines)
     if asked.ledger is not None:
         asked.ledger.close(asked.month)
@@ -207,25 +218,51 @@ def _is_over(client: StripeClient, asked: Close) -> None:
         )
 
 
-def _read(client: StripeClient, asked: Close, begins: datetime | None) -> _Read:
-    rows, stated = ledger_source.rows_and_balance(client, begins)
+def _read(
+    client: StripeClient, asked: Close, opening: Sums | None, own: Mapping[str, int] = MappingProxyType({})
+) -> _Read:
+    """Read a month, and what came late to those before it that are closed; all that these post must still be there.
+
+    So many of them are read again as are asked for, and further ones as long as what there was, and what moved, do not
+    make what there is.
+
+    Args:
+        client: Reads at Stripe.
+        asked: The month.
+        opening: What there was when it began; None where that is known from all transactions before.
+        own: Of a month that is closed, the transactions that it posts, each with when it was created.
+    """
     first, last = asked.begins.timestamp(), asked.ends.timestamp()
+    since = None if opening is None else datetime.fromtimestamp(min((first, *own.values())), UTC)
+    rows, stated = ledger_source.rows_and_balance(client, since)
+    closing = ledger_source.balance_at(stated, rows, asked.ends)
+    due = [row for row in rows if first <= row.created < last or row.id in own]
+    posted, month, zone = dict[str, int](), asked.month, zone_of(asked.time_zone)
+    for back in count(1):
+        former = asked.folder.manifest(month.before, asked.account, asked.time_zone)
+        if former is None or (back > asked.look_back_months and not differences(opening or {}, sums(due), closing)):
+            break
+        month = month.before
+        posted |= journal_formats.transactions_in(asked.folder.intact(month, former)["journal.csv"])
+        begins, ends = month.begins(zone), month.ends(zone)
+        there = ledger_source.balance_rows(client, begins, ends)
+        _all_there(month, (id for id, at in posted.items() if begins.timestamp() <= at < ends.timestamp()), there)
+        due += [row for row in there if row.id not in posted and row.id not in own]
     return _Read(
-        [row for row in rows if row.created < first],
-        [row for row in rows if first <= row.created < last],
-        [row for row in rows if row.created >= last],
-        ledger_source.balance_at(stated, rows, asked.ends),
+        earlier=[row for row in rows if row.created < first],
+        due=sorted(due, key=in_order),
+        later=[row for row in rows if row.created >= last],
+        closing=closing,
+        since=month,
     )
 
 
-def _late(asked: Close, previous: Manifest | None, earlier: Iterable[BalanceRow]) -> list[BalanceRow]:
-    """Find what came to the month before after that was closed; all that was closed must still be there."""
-    if previous is None:
-        return []
-    before = asked.month.before
-    known = journal_formats.transactions_in(asked.folder.intact(before, previous)["journal.csv"])
-    _all_there(before, known.keys() - set(previous.late), earlier)
-    return [row for row in earlier if row.id not in known]
+def _though(since: Month) -> str:
+    """Say what can be done about balances that do not tie, though all closed months were read again."""
+    return (
+        f", though all since the beginning of {since} was read again. If it came late to the time before: close the "
+        f"months anew from {since} on, into another folder"
+    )
 
 
 def _all_there(month: Month, known: Iterable[str], rows: Iterable[BalanceRow]) -> None:
@@ -244,15 +281,13 @@ def _post(asked: Close, rows: Sequence[BalanceRow]) -> list[Line]:
     return lines
 
 
-def _opening(asked: Close, previous: Manifest | None, earlier: Iterable[BalanceRow]) -> tuple[Sums, str]:
-    """Say what there was when the month began.
+def _opening(asked: Close, previous: Manifest | None) -> tuple[Sums, str] | None:
+    """Say what there was when the month began, and where that is known from; None where only Stripe's past tells it.
 
     It is never taken from what it is checked against: the closing balance comes from Stripe's own statement of today.
     """
     if previous is None:
-        if asked.opening is not None:
-            return dict(asked.opening), "given"
-        return sums(earlier), "all transactions before the month"
+        return None if asked.opening is None else (dict(asked.opening), "given")
     if asked.opening is not None:
         stop_at(
             f"the opening balance that is given is not the closing balance of {asked.month.before}",
@@ -286,10 +321,9 @@ def _payouts(
     for id, payout in payouts.items():
         if payout.automatic and payout.row in own:
             payouts[id] = payout_matching.check_parts(payout, ledger_source.rows_of_payout(client, id), seen)
-    back = {row.id for row in rows if row.category == "payout_reversal"}
-    after = [payout_matching.at_the_end(payout, back, asked.month.after.first) for payout in payouts.values()]
+    after = [payout_matching.at_the_end(payout, asked.ends, asked.month.after.first) for payout in payouts.values()]
     before = [
-        payout_matching.at_the_end(payout, set(), asked.month.first)
+        payout_matching.at_the_end(payout, asked.begins, asked.month.first, later=own)
         for payout in payouts.values()
         if payout.row not in own
     ]

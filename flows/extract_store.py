@@ -152,6 +152,12 @@ class Folder:
             return []
         return sorted(PurePosixPath(str(path)).name for path in found)
 
+    def files(self, folder: str) -> list[PurePosixPath]:
+        """Return the files in a folder of it, and in all folders in that, by their paths in it."""
+        self._files.invalidate_cache()
+        root = self.path(folder)
+        return sorted(PurePosixPath(str(path)).relative_to(root) for path in self._files.find(root))
+
     def move(self, name: str, to: str) -> None:
         """Rename a file; nothing happens where that was done before."""
         if self.is_local:
@@ -270,7 +276,7 @@ class TableFolder:
         tombstones = self.folder.read(self._tombstones)
         if manifest.deleted_sha256 != (None if tombstones is None else sha256(tombstones).hexdigest()):
             raise ManifestError(f"{self._tombstones} is not what was extracted")
-        self._check_others({file.window.name + ENDING for file in manifest.files})
+        self._check_others({file.window.name + ENDING for file in manifest.files}, manifest.deleted_sha256 is not None)
 
     def check_new(self) -> None:
         """See that a folder without a manifest has no files: whoever reads it would count them too.
@@ -278,16 +284,15 @@ class TableFolder:
         Raises:
             ManifestError: It has.
         """
-        self._check_others(set())
-        if self.folder.read(self._tombstones) is not None:
-            raise ManifestError(f"{self._tombstones} is there, and no manifest: take it away, or name another folder")
+        self._check_others(set(), tombstones=False)
 
-    def _check_others(self, known: set[str]) -> None:
-        for table in self.tables:
-            others = [name for name in self.folder.names(table) if name.endswith(ENDING) and name not in known]
+    def _check_others(self, known: set[str], tombstones: bool) -> None:
+        own = {**dict.fromkeys(self.tables, known), f"{self.table}_deleted": {TOMBSTONES} if tombstones else set[str]()}
+        for folder, names in own.items():
+            others = [str(file) for file in self.folder.files(folder) if str(file) not in names and _is_read(file)]
             if others:
                 raise ManifestError(
-                    f"{table}: {others[0]} and {len(others) - 1} more files are there, of which the manifest says "
+                    f"{folder}: {others[0]} and {len(others) - 1} more files are there, of which the manifest says "
                     "nothing: take them away, or name another folder"
                 )
 
@@ -315,6 +320,12 @@ class TableFolder:
 
 def _name(table: str, window: Window, *, staged: bool) -> str:
     return "/".join([table, *([RUN] if staged else []), f"{window.name}{ENDING}"])
+
+
+def _is_read(file: PurePosixPath) -> bool:
+    # Arrow, and so pandas, reads all that is not hidden, by any name; DuckDB what ends so, also where it is hidden.
+    hidden = any(part.startswith((".", "_")) for part in file.parts)
+    return file.parts[0] != RUN and (file.suffix == ENDING or not hidden)
 
 
 def _is_window(name: str) -> bool:

@@ -58,10 +58,14 @@ def generic(lines: Iterable[Line]) -> str:
     )
 
 
-def transactions_in(text: str) -> dict[str, str]:
-    """Return the transactions that a journal written by `generic` posts, each with its category."""
+def transactions_in(text: str) -> dict[str, int]:
+    """Return the transactions that a journal written by `generic` posts, and when each was created (Unix seconds)."""
     rows = csv.DictReader(io.StringIO(text))
-    return {row["transaction"]: row["category"] for row in rows if row["part"] == "net"}
+    return {
+        row["transaction"]: int(datetime.fromisoformat(row["created"]).timestamp())
+        for row in rows
+        if row["part"] == "net"
+    }
 
 
 def netsuite(lines: Iterable[Line], prefix: str) -> str:

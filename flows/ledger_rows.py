@@ -208,22 +208,37 @@ def sums(rows: Iterable[BalanceRow]) -> Sums:
     return totals
 
 
-def check_balances(opening: Mapping[str, int], movement: Mapping[str, int], closing: Mapping[str, int]) -> None:
+def differences(
+    opening: Mapping[str, int], movement: Mapping[str, int], closing: Mapping[str, int]
+) -> list[Difference]:
+    """Return in which currencies what there was, and what moved, do not make what there is."""
+    return [
+        Difference(
+            f"{currency.upper()}, {opening.get(currency, 0)} and {movement.get(currency, 0)}",
+            closing.get(currency, 0),
+            opening.get(currency, 0) + movement.get(currency, 0),
+            currency,
+        )
+        for currency in sorted({*opening, *movement, *closing})
+        if opening.get(currency, 0) + movement.get(currency, 0) != closing.get(currency, 0)
+    ]
+
+
+def check_balances(
+    opening: Mapping[str, int], movement: Mapping[str, int], closing: Mapping[str, int], *, though: str = ""
+) -> None:
     """See that what there was, and what moved, make what there is, in each currency.
+
+    Args:
+        opening: What there was.
+        movement: What moved.
+        closing: What there is.
+        though: What to say beside it where they do not: what was tried, and what can be done.
 
     Raises:
         BooksError: They do not.
     """
     stop_at(
-        "opening balance and movement do not make the closing balance",
-        [
-            Difference(
-                f"{currency.upper()}, {opening.get(currency, 0)} and {movement.get(currency, 0)}",
-                closing.get(currency, 0),
-                opening.get(currency, 0) + movement.get(currency, 0),
-                currency,
-            )
-            for currency in sorted({*opening, *movement, *closing})
-            if opening.get(currency, 0) + movement.get(currency, 0) != closing.get(currency, 0)
-        ],
+        f"opening balance and movement do not make the closing balance{though}",
+        differences(opening, movement, closing),
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from prefect_stripe.client import StripeClient
 from prefect_stripe.flows.ledger_rows import BalanceRow, BooksError, Difference, Sums, in_order, row_of, sums
 from prefect_stripe.flows.months import Month
-from prefect_stripe.flows.payout_matching import Payout, payout_of
+from prefect_stripe.flows.payout_matching import RETURN, Payout, payout_of
 
 LOOKS: Final = 20
 """How often the balance is looked at until it holds still between two looks."""
@@ -80,11 +80,11 @@ def payouts_of(
             {"created": {"gte": begins, "lt": ends}},
             {"created": {"lt": begins}, "arrival_date": {"gte": arriving}},
         )
-        for payout in items(client, "list_payouts", **params)
+        for payout in items(client, "list_payouts", **params, expand=[f"data.{RETURN}"])
     }
     for row in rows:
         if row.category in {"payout", "payout_reversal"} and row.source.startswith("po_") and row.source not in found:
-            found[row.source] = client.call("retrieve_payout", row.source).data
+            found[row.source] = client.call("retrieve_payout", row.source, expand=[RETURN]).data
     return [
         (payout_of(payout), datetime.fromtimestamp(payout["created"], UTC))
         for payout in sorted(found.values(), key=lambda payout: (payout["created"], payout["id"]))

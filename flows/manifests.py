@@ -32,7 +32,7 @@ class Manifest(BaseModel):
     begins: str = Field(description="The first instant of the month, UTC.")
     ends: str = Field(description="The first instant that is no longer in it, UTC.")
     transactions: int
-    late: tuple[str, ...] = Field(description="Transactions of the month before that came after it was closed.")
+    late: tuple[str, ...] = Field(description="Transactions of months before that came after those were closed.")
     opening: Sums
     movement: Sums
     closing: Sums

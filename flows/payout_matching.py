@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
@@ -16,6 +16,9 @@ State: TypeAlias = Literal["arrived", "in transit", "returned"]
 
 BANK_DAYS: Final = timedelta(days=5)
 """How far a bank's day may be from the one on which Stripe expects a payout to arrive."""
+
+RETURN: Final = "failure_balance_transaction"
+"""The field of a payout that says how it came back: its time is needed."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Payout:
         arrives: The day on which it is expected at the bank.
         row: The balance transaction that takes it from the balance.
         returned_by: The one that brings it back, if it failed or was canceled.
+        returned: When that was created, in Unix seconds.
         state: Where its money was when the month ended.
         parts: How many transactions it is made of, where that is known.
         bank_date: The day of the bank's line, if one was found.
@@ -42,13 +46,15 @@ class Payout:
     arrives: date
     row: str
     returned_by: str
+    returned: int | None = None
     state: State = "in transit"
     parts: int | None = None
     bank_date: date | None = None
 
 
 def payout_of(payout: Mapping[str, Any]) -> Payout:
-    """Take from a payout, as Stripe sent it, what the books need."""
+    """Take from a payout, as Stripe sent it with its `RETURN` expanded, what the books need."""
+    back = payout[RETURN]
     return Payout(
         id=payout["id"],
         amount=payout["amount"],
@@ -57,7 +63,8 @@ def payout_of(payout: Mapping[str, Any]) -> Payout:
         # A date is written as its midnight, in UTC.
         arrives=datetime.fromtimestamp(payout["arrival_date"], UTC).date(),
         row=id_of(payout["balance_transaction"]),
-        returned_by=id_of(payout["failure_balance_transaction"]),
+        returned_by=id_of(back),
+        returned=back["created"] if back else None,
     )
 
 
@@ -115,24 +122,29 @@ def check_posted(rows: Iterable[BalanceRow], payouts: Mapping[str, Payout]) -> N
     stop_at("a payout and the transaction that posts it differ", wrong)
 
 
-def at_the_end(payout: Payout, returned: set[str], first_after: date) -> Payout:
-    """Say where a payout's money was when a month ended.
+def at_the_end(payout: Payout, end: datetime, first_after: date, later: Container[str] = ()) -> Payout:
+    """Say where a payout's money was when a month ended, by what had happened until then, and not by what came after.
 
-    What the bank sends back is taken as never having arrived: until it is back it is on its way.
+    So it is the same whenever the month is closed, and of the next month it is what that begins with: a payout that the
+    bank sends back after its day is taken for arrived until it is back.
 
     Args:
         payout: A payout that was made before the end.
-        returned: The transactions, of before the end, that bring payouts back.
-        first_after: The first day that is no longer in the month.
+        end: The first instant that is no longer in the month.
+        first_after: The first day that is no longer in it.
+        later: Transactions that are posted after it, though they may be older.
     """
-    if payout.returned_by:
-        return replace(payout, state="returned" if payout.returned_by in returned else "in transit")
+    if payout.returned is not None and payout.returned < end.timestamp() and payout.returned_by not in later:
+        return replace(payout, state="returned")
     return replace(payout, state="arrived" if payout.arrives < first_after else "in transit")
 
 
 @dataclass(frozen=True)
 class Transit:
-    """What is on its way to the bank, in each currency: it was, it left, it came back or arrived, and it is."""
+    """What is on its way to the bank, in each currency: it was, it left, it came back or arrived, and it is.
+
+    What arrived is less than nothing where more came back that had been taken for arrived before.
+    """
 
     opening: Sums
     paid_out: Sums
@@ -159,13 +171,14 @@ def transit(before: Iterable[Payout], after: Sequence[Payout], rows: Iterable[Ba
             # A payout below nothing is what Stripe takes from the bank to cover a balance that is below nothing.
             left = -row.amount if row.category == "payout" else row.amount
             of[row.currency] = of.get(row.currency, 0) + left
-    opening = _total(payout for payout in before if payout.state == "in transit")
-    was = {payout.id for payout in before if payout.state != "in transit"}
+    before = list(before)
+    arrived = Counter(_total(payout for payout in after if payout.state == "arrived"))
+    arrived.subtract(_total(payout for payout in before if payout.state == "arrived"))
     found = Transit(
-        opening=opening,
+        opening=_total(payout for payout in before if payout.state == "in transit"),
         paid_out=moved["payout"],
         returned=moved["payout_reversal"],
-        arrived=_total(payout for payout in after if payout.state == "arrived" and payout.id not in was),
+        arrived={currency: amount for currency, amount in arrived.items() if amount},
         closing=_total(payout for payout in after if payout.state == "in transit"),
     )
     sides = (found.opening, found.paid_out, found.returned, found.arrived, found.closing)

@@ -175,7 +175,13 @@ KINDS: Final[Mapping[str, Kind]] = {  # [SDK: ExpandableField], and section 4 fo
         lists={"line_items": _children("item", "payment_link", "/v1/payment_links/{id}/line_items")},
     ),
     "payment_method": Kind({"customer": Field("customer")}),
-    "payout": Kind({"balance_transaction": Field("balance_transaction"), "destination": Field(None)}),
+    "payout": Kind(
+        {
+            "balance_transaction": Field("balance_transaction"),
+            "destination": Field(None),
+            "failure_balance_transaction": Field("balance_transaction"),
+        }
+    ),
     "price": Kind(
         {"currency_options": Field(None), "product": Field("product"), "tiers": Field(None)},
         extras={"currency_options": _private("_currency_options"), "tiers": _private("_tiers")},

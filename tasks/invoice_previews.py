@@ -65,7 +65,14 @@ def preview_invoice(
     named: list[dict[str, str]] = [{}]
     if owner and not _says_what(given):
         subscriptions = yield many(credentials, "list_subscriptions", (), owner, stripe_account=stripe_account)
-        named = [{"subscription": each["id"]} for each in sorted(subscriptions, key=_renewal)]
+        renewals = dict[str, int]()
+        for each in subscriptions:
+            items = each["items"]["data"]
+            if each["items"]["has_more"] and len(subscriptions) > 1:
+                of = {"subscription": each["id"]}
+                items = yield many(credentials, "list_subscription_items", (), of, stripe_account=stripe_account)
+            renewals[each["id"]] = min((item["current_period_end"] for item in items), default=0)
+        named = [{"subscription": id} for id in sorted(renewals, key=renewals.__getitem__)]
     for what in named:
         call = {**given, **what}
         try:
@@ -82,10 +89,6 @@ def _says_what(given: Mapping[str, Any]) -> bool:
     schedule: Any = given.get("schedule_details") or {}
     named = (given.get(name) for name in ("subscription", "schedule", "invoice_items"))
     return any(each is not None for each in (subscription.get("items"), schedule.get("phases"), *named))
-
-
-def _renewal(subscription: StripeObject) -> int:
-    return min((item["current_period_end"] for item in subscription["items"]["data"]), default=0)
 
 
 @stripe_task

@@ -169,6 +169,65 @@ def test_what_comes_late_to_a_closed_month_is_told_of_and_posted_in_the_next(boo
     assert books.close(DECEMBER).manifest.opening == following.manifest.closing
 
 
+def test_what_comes_late_by_months_is_told_of_and_posted_in_the_month_that_is_open(
+    books: Books, tmp_path: Path
+) -> None:
+    books.october()
+    for month, at in ((OCTOBER, (2035, 11, 3)), (NOVEMBER, (2035, 12, 3)), (DECEMBER, (2036, 1, 3))):
+        books.at(*at)
+        books.close(month)
+        books.charge(2_000)
+    before = {month: books.files(month) for month in (OCTOBER, NOVEMBER, DECEMBER)}
+    early = books.move(-4_200, type="stripe_fee", created=int(OCTOBER.begins(zone_of(ZONE)).timestamp()))
+    later = books.move(-70_000, "jpy", type="stripe_fee", created=int(NOVEMBER.ends(zone_of(ZONE)).timestamp()) - 1)
+    late = [early["id"], later["id"]]
+    for month, came in ((OCTOBER, late[:1]), (NOVEMBER, late), (DECEMBER, late)):
+        again = books.close(month)
+        assert (again.before, [row.id for row in again.late]) == (True, came)
+    books.at(2036, 2, 2)
+    january = books.close(DECEMBER.after)
+    assert january.manifest.late == tuple(late)
+    assert january.manifest.opening == books.close(DECEMBER).manifest.closing
+    assert [
+        (line["date"], line["created"]) for line in journal(books, DECEMBER.after) if line["transaction"] in late
+    ] == [
+        *[("2036-01-01", "2035-09-30T22:00:00Z")] * 2,
+        *[("2036-01-01", "2035-11-30T22:59:59Z")] * 2,
+    ]
+    assert books.close(DECEMBER.after).late == []
+    assert {month: books.files(month) for month in before} == before
+    books.at(2036, 3, 2)
+    assert books.close(DECEMBER.after.after).late == []
+    (books.folder / "2035-12").rename(tmp_path / "elsewhere")
+    assert books.close(DECEMBER.after).before
+
+
+def test_what_comes_late_by_months_and_sums_to_nothing_is_found_by_looking_further_back(books: Books) -> None:
+    for month, at in ((OCTOBER, (2035, 11, 3)), (NOVEMBER, (2035, 12, 3))):
+        books.at(*at)
+        books.close(month)
+    at_first = int(OCTOBER.begins(zone_of(ZONE)).timestamp())
+    late = [books.move(amount, category="dispute", type="adjustment", created=at_first)["id"] for amount in (-500, 500)]
+    books.at(2036, 1, 3)
+    assert sorted(row.id for row in books.close(DECEMBER, look_back_months=2).late) == sorted(late)
+
+
+def test_what_comes_late_to_the_time_before_the_books_is_taken_up_by_closing_anew(books: Books, tmp_path: Path) -> None:
+    books.charge(5_000)
+    books.at(2035, 12, 3)
+    books.close(NOVEMBER)
+    books.at(2036, 1, 3)
+    books.move(-4_200, type="stripe_fee", created=int(OCTOBER.begins(zone_of(ZONE)).timestamp()))
+    for month in (NOVEMBER, DECEMBER):
+        with pytest.raises(BooksError, match="close the months anew from 2035-11 on, into another folder") as stopped:
+            books.close(month)
+        assert [int(one.wanted) - int(one.found) for one in stopped.value.differences] == [-4_200]
+    journals = [books.files(NOVEMBER)["journal.csv"]]
+    books.folder = tmp_path / "others"
+    assert [books.close(month).manifest.late for month in (NOVEMBER, DECEMBER)] == [(), ()]
+    assert [books.files(NOVEMBER)["journal.csv"]] == journals
+
+
 def test_three_months_follow_one_another(books: Books) -> None:
     books.october()
     books.at(2035, 11, 20)
@@ -523,20 +582,23 @@ def test_any_month_at_the_sandbox_ties_and_is_the_same_from_wherever_it_is_close
 
 PAYOUT = Payout("po_1", 700, "usd", True, date(2035, 10, 31), "txn_po", "")
 LEFT = BalanceRow("txn_po", 2_077_000_000, "usd", -700, 0, -700, (), "payout", "payout", "po_1")
+END = int(NOVEMBER.begins(zone_of(ZONE)).timestamp())
 CAME_BACK = BalanceRow("txn_back", 2_077_000_100, "usd", 700, 0, 700, (), "payout_reversal", "payout_failure", "po_1")
 
 
 @pytest.mark.parametrize(
-    ("payout", "returned", "state"),
+    ("payout", "later", "state"),
     [
-        (PAYOUT, set[str](), "arrived"),
-        (replace(PAYOUT, arrives=date(2035, 11, 1)), set[str](), "in transit"),
-        (replace(PAYOUT, returned_by="txn_back"), {"txn_back"}, "returned"),
-        (replace(PAYOUT, returned_by="txn_back"), set[str](), "in transit"),
+        (PAYOUT, (), "arrived"),
+        (replace(PAYOUT, arrives=NOVEMBER.first), (), "in transit"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END - 1), (), "returned"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END - 1), ("txn_back",), "arrived"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END), (), "arrived"),
+        (replace(PAYOUT, returned_by="txn_back", returned=END, arrives=NOVEMBER.first), (), "in transit"),
     ],
 )
-def test_where_the_money_was_when_the_month_ended(payout: Payout, returned: set[str], state: str) -> None:
-    assert at_the_end(payout, returned, NOVEMBER.first).state == state
+def test_where_the_money_was_when_the_month_ended(payout: Payout, later: tuple[str, ...], state: str) -> None:
+    assert at_the_end(payout, NOVEMBER.begins(zone_of(ZONE)), NOVEMBER.first, later).state == state
 
 
 def test_what_left_and_is_nowhere_stops() -> None:
@@ -552,3 +614,54 @@ def test_what_left_and_is_nowhere_stops() -> None:
         with pytest.raises(BooksError, match="in transit is not explained") as stopped:
             transit(before, after, rows)
         assert re.search(says, str(stopped.value))
+
+
+# A payout that comes back
+
+
+def test_a_payout_that_fails_after_its_month_was_closed_is_taken_up_in_the_month_in_which_it_does(
+    books: Books, tmp_path: Path
+) -> None:
+    books.at(2035, 10, 5)
+    books.charge(10_000)
+    books.at(2035, 10, 12)
+    (payout,) = books.payouts()
+    books.at(2035, 11, 3)
+    closed = books.close()
+    (arrived,) = closed.payouts
+    assert (arrived.state, closed.manifest.in_transit) == ("arrived", {})
+    before = books.files()
+    books.sandbox.seed("payout_failure", payout=payout["id"])
+    books.at(2035, 12, 3)
+    after = books.close(NOVEMBER)
+    assert after.transit is not None
+    assert after.transit.opening == closed.manifest.in_transit
+    assert after.transit.returned == {"usd": payout["amount"]}
+    # It was taken for arrived; and what came back was paid out once more, and arrived indeed.
+    assert after.transit.arrived == {}
+    assert [line["category"] for line in journal(books, NOVEMBER) if line["part"] == "amount"] == [
+        "payout_reversal",
+        "payout",
+    ]
+    again = books.close()
+    assert (again.before, again.late, books.files()) == (True, [], before)
+    books.folder = tmp_path / "others"
+    books.close()
+    assert books.files() == before
+
+
+def test_a_payout_that_failed_before_the_month_is_not_on_its_way_in_it(books: Books) -> None:
+    books.at(2035, 10, 28)
+    books.charge(10_000)
+    books.at(2035, 10, 31, 1)
+    (payout,) = books.payouts()
+    books.sandbox.seed("payout_failure", payout=payout["id"])
+    books.at(2035, 11, 6)
+    closed = books.close()
+    assert closed.transit is not None
+    assert closed.transit.returned == {"usd": payout["amount"]}
+    books.at(2035, 12, 3)
+    after = books.close(NOVEMBER)
+    assert after.transit is not None
+    assert after.transit.opening == closed.manifest.in_transit == {}
+    assert after.manifest.in_transit == {}

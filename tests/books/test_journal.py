@@ -105,7 +105,7 @@ def test_what_is_written_holds_by_itself(made: GeneratedMonth) -> None:
     }
     posted = Counter(line["transaction"] for line in whole if line["part"] == "net")
     assert posted == {row.id: 1 for row in rows}
-    assert transactions_in(written["journal.csv"]) == {row.id: row.category for row in rows}
+    assert transactions_in(written["journal.csv"]) == {row.id: row.created for row in rows}
     days = {line["date"] for line in whole}
     assert all(Month.of(date.fromisoformat(day)) == made.month for day in days)
 

@@ -24,7 +24,7 @@ from prefect_stripe.flows.ledger_store import Ledger, LedgerError, ledger_at
 from prefect_stripe.flows.months import zone_of
 from prefect_stripe.flows.sync_ledger import SyncReport, post_new
 from prefect_stripe.sandbox import Sandbox
-from tests.books.account import ACCOUNT, NOVEMBER, OCTOBER, ZONE, Books
+from tests.books.account import ACCOUNT, DECEMBER, NOVEMBER, OCTOBER, ZONE, Books
 from tests.books.months import GeneratedMonth, generated_months
 
 FIRST = date(2035, 10, 1)
@@ -115,6 +115,38 @@ def test_what_comes_late_is_posted_after_the_months_that_are_closed_by_whoever_f
     for month in (OCTOBER, NOVEMBER):
         assert books.close(month, ledger=opened(place)).posted == []
     assert posted(place) == at_stripe(books)
+
+
+def test_what_comes_late_by_months_is_posted_where_the_close_wants_it_by_whoever_finds_it(
+    books: Books, place: str
+) -> None:
+    for month, at in ((OCTOBER, (2035, 11, 3)), (NOVEMBER, (2035, 12, 3))):
+        books.at(*at)
+        books.close(month, ledger=opened(place))
+    at_first = int(OCTOBER.begins(zone_of(ZONE)).timestamp())
+    seen = books.move(-500, type="stripe_fee", created=at_first)
+    assert sync(books, place, hours=24 * 90).posted == 1
+    unseen = books.move(-700, type="stripe_fee", created=at_first)
+    books.at(2036, 1, 3)
+    closed = books.close(DECEMBER, ledger=opened(place))
+    assert set(closed.manifest.late) == {seen["id"], unseen["id"]}
+    assert closed.posted == [unseen["id"]]
+    assert {line.date for line in opened(place).lines()} == {DECEMBER.first}
+    assert books.close(DECEMBER, ledger=opened(place)).posted == []
+
+
+def test_what_the_ledger_has_and_no_balance_shows_is_found_by_looking_further_back(books: Books, place: str) -> None:
+    for month, at in ((OCTOBER, (2035, 11, 3)), (NOVEMBER, (2035, 12, 3))):
+        books.at(*at)
+        books.close(month, ledger=opened(place))
+    at_first = int(OCTOBER.begins(zone_of(ZONE)).timestamp())
+    for amount in (-500, 500):
+        books.move(amount, category="dispute", type="adjustment", created=at_first)
+    sync(books, place, hours=24 * 90)
+    books.at(2036, 1, 3)
+    with pytest.raises(BooksError, match=r"the ledger holds something else than the journal: txn_.*nothing wanted"):
+        books.close(DECEMBER, ledger=opened(place))
+    assert books.close(DECEMBER, ledger=opened(place), look_back_months=2).posted == []
 
 
 # What is wrong

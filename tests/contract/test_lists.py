@@ -100,6 +100,13 @@ def test_products_by_their_ids_and_prices_by_their_product(account: Account) -> 
     assert _ids(account.all("list_prices", product=products[0], active=False)) == [archived]
 
 
+def test_payouts_can_be_asked_with_what_brought_them_back(account: Account) -> None:
+    payouts = account.do("list_payouts", limit=100, expand=["data.failure_balance_transaction"])["data"]
+    for payout in payouts:
+        back = payout["failure_balance_transaction"]
+        assert back is None or back["source"] == payout["id"]
+
+
 def test_payments_of_a_customer(account: Account) -> None:
     customer = account.customer()
     card = account.card(customer, "pm_card_visa")

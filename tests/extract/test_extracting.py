@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections import Counter
@@ -330,6 +331,18 @@ def test_a_table_of_which_everything_was_deleted_is_still_the_accounts(stripe_sa
     assert shop.extract(tmp_path, "customers").manifest.rows() == 0
 
 
+OTHERS = (
+    "customers/copy.parquet",
+    "customers/copy.parq",
+    "customers/_copy.parquet",
+    "customers/old/copy.parquet",
+    "customers/.old/copy.parquet",
+    "customers/month=10/copy.parquet",
+    "customers_deleted/copy.parquet",
+)
+"""What `pd.read_parquet` of the folder, or DuckDB's `**/*.parquet`, would read, too."""
+
+
 def test_files_that_no_manifest_knows_are_told_of_as_whoever_reads_the_folder_counts_them(
     stripe_sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -339,12 +352,21 @@ def test_files_that_no_manifest_knows_are_told_of_as_whoever_reads_the_folder_co
     shop.extract(tmp_path, "customers")
     stripe_sandbox.clock.advance(1)
     (file,) = (tmp_path / "customers").glob("*.parquet")
-    copy = file.with_name("copy.parquet")
-    shutil.copy(file, copy)
-    with pytest.raises(ManifestError, match=r"copy\.parquet"):
-        shop.extract(tmp_path, "customers")
-    copy.unlink()
+    shutil.copy(file, tmp_path / "elsewhere.parquet")
+    for name in OTHERS:
+        copy = tmp_path / name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(file, copy)
+        with pytest.raises(ManifestError, match=rf"{re.escape(copy.name)} and 0 more files are there, of which"):
+            shop.extract(tmp_path, "customers")
+        copy.unlink()
+    (tmp_path / "customers" / ".notes").touch()
+    (tmp_path / "customers" / "_SUCCESS").touch()
     assert shop.extract(tmp_path, "customers").manifest.rows() == 3
     (tmp_path / "customers" / MANIFEST).unlink()
     with pytest.raises(ManifestError, match="of which the manifest says nothing"):
+        shop.extract(tmp_path, "customers")
+    shutil.rmtree(tmp_path / "customers")
+    shutil.copy(tmp_path / "elsewhere.parquet", tmp_path / "customers_deleted" / "deleted.parquet")
+    with pytest.raises(ManifestError, match=r"customers_deleted: deleted\.parquet and 0 more"):
         shop.extract(tmp_path, "customers")

@@ -79,6 +79,27 @@ def test_of_several_subscriptions_the_next_to_be_invoiced_is_previewed(
     assert preview(customer=customer)["total"] == 200
 
 
+def test_of_a_subscription_with_many_items_those_it_does_not_show_count_too(
+    preview: Preview,
+    customer: str,
+    subscribe: Callable[..., dict[str, Any]],
+    stripe_sandbox: Sandbox,
+    credentials: StripeCredentials,
+) -> None:
+    next_one = subscribe(200, "week")["id"]
+    yearly = {"currency": "usd", "recurring": {"interval": "year"}, "product_data": {"name": "Tea"}}
+    for amount in range(10):
+        price = credentials.get_client().call("create_price", params={**yearly, "unit_amount": amount}).data["id"]
+        stripe_sandbox.seed("subscription_item", subscription=next_one, price=price)
+    alone = preview(customer=customer)
+    assert "list_subscription_items" not in called(stripe_sandbox)
+    subscribe(300, "month")
+    for found in (alone, preview(customer=customer)):
+        assert found["parent"]["subscription_details"]["subscription"] == next_one
+    (listed,) = stripe_sandbox.ledger.requests("list_subscription_items")
+    assert listed.params["subscription"] == next_one
+
+
 def test_a_subscription_that_ends_is_passed_over(
     preview: Preview, customer: str, subscribe: Callable[..., dict[str, Any]], stripe_sandbox: Sandbox
 ) -> None:
