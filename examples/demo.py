@@ -229,17 +229,15 @@ def _read(path: Path) -> list[InvoiceOutcome]:
 
 
 def print_orders(file: OrderFile, outcomes: list[InvoiceOutcome]) -> None:
+    # A narrow terminal has no room for the names beside the reasons.
+    wide = console.width >= 100
     table = Table(
-        "order",
-        "customer",
-        "invoice",
-        title="\nOrders",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
+        "order", title="\nOrders", title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
     )
-    table.add_column("total", justify="right")
+    if wide:
+        table.add_column("customer")
+    table.add_column("invoice", no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True)
     table.add_column("state")
     table.add_column("why", overflow="fold")
     ended = {outcome.external_id: outcome for outcome in outcomes}
@@ -251,7 +249,7 @@ def print_orders(file: OrderFile, outcomes: list[InvoiceOutcome]) -> None:
     for reject in file.rejects:
         lines[reject.rows[0]] = (reject.external_id, "", "", "", "[red]rejected[/]", escape(reject.reason))
     for _, line in sorted(lines.items()):
-        table.add_row(*line)
+        table.add_row(*(line if wide else (line[0], *line[2:])))
     console.print(table)
 
 

@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from prefect_stripe.client import ClientConfig, StripeClient
 from prefect_stripe.flows.invoice_process import invoice_process
-from prefect_stripe.flows.order_files import read_orders
+from prefect_stripe.flows.order_files import OrderFile, read_orders
+from prefect_stripe.flows.outcomes import InvoiceOutcome
 from prefect_stripe.flows.process import drive, perform
 from prefect_stripe.sandbox import Sandbox
 
@@ -91,17 +93,38 @@ def test_served_flow_is_started_from_the_command_line(served: dict[str, str], en
 def test_picture_of_the_demo_is_what_it_prints(
     demo_module: ModuleType, stripe_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = StripeClient(ClientConfig(api_key=stripe_sandbox.api_key, api_base=stripe_sandbox.url))
-    file = read_orders(ROOT / "examples" / "orders.csv")
-    outcomes = [
-        drive(invoice_process(order, "test:"), lambda step: perform(client, step.call)) for order in file.orders
-    ]
+    file, outcomes = _demonstrated(stripe_sandbox)
     demo_module.print_orders(file, outcomes)
     demo_module.print_totals(outcomes)
     printed = _without_ids(capsys.readouterr().out)
     assert printed
     missing = [line for line in printed if line not in _without_ids(DEMO)]
     assert not missing, "\n".join(["the README's picture of the demo lacks:", *missing])
+
+
+def test_a_narrow_terminal_is_shown_every_number_state_and_reason_whole(
+    demo_module: ModuleType,
+    stripe_sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(demo_module, "console", Console(width=80))
+    file, outcomes = _demonstrated(stripe_sandbox)
+    demo_module.print_orders(file, outcomes)
+    printed = capsys.readouterr().out
+    wanted = {"uncollectible", *(outcome.number for outcome in outcomes if outcome.number)}
+    for reason in (outcome.reason or "" for outcome in outcomes):
+        wanted |= {word for word in reason.split() if not word.startswith("in_")}
+    assert [one for one in wanted if one not in printed] == []
+
+
+def _demonstrated(sandbox: Sandbox) -> tuple[OrderFile, list[InvoiceOutcome]]:
+    """The demo's orders, and what becomes of them."""
+    client = StripeClient(ClientConfig(api_key=sandbox.api_key, api_base=sandbox.url))
+    file = read_orders(ROOT / "examples" / "orders.csv")
+    return file, [
+        drive(invoice_process(order, "test:"), lambda step: perform(client, step.call)) for order in file.orders
+    ]
 
 
 def _without_ids(text: str) -> list[str]:
