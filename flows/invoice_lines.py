@@ -216,8 +216,7 @@ class Lines:
         if len(slots) != len(self._slots) or len(ours) != len(slots) or self._differences(slots):
             raise Rejected(
                 f"the invoice {invoice['id']} comes to the order's total, and its lines are not the order's: another "
-                f"version of the order, or somebody, was at work on it. {self.work.versions()}. Void the invoice and "
-                "allow a reissue, or use another external_id"
+                f"version of the order, or somebody, was at work on it. {self.work.versions()}"
             )
 
     def expected(self) -> Process[int]:

@@ -363,12 +363,11 @@ class InvoiceWork(InvoiceAtHand):
             return
         raise Rejected(
             f"the order has changed since its invoice {self.invoice['id']} was finalized, or somebody finalized that "
-            f"before it was complete. {self.versions()}. Void the invoice and allow a reissue, or use another "
-            "external_id"
+            f"before it was complete. {self.versions()}"
         )
 
     def versions(self) -> str:
-        """Show what is invoiced beside what is ordered."""
+        """Show what is invoiced beside what is ordered, and say what can be done about it."""
         return versions(self.invoice, self.order)
 
     def _send(self) -> Steps:

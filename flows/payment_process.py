@@ -31,6 +31,13 @@ from prefect_stripe.money import format_amount
 ORDER: Final = "prefect_stripe_order"
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
 
+_WAYS_OUT: Final = {
+    "succeeded": "It was paid, and stays as it is: charge only what is new, under another external_id",
+    "canceled": "It is canceled: use another external_id for the new one",
+    "processing": "The bank has it: wait for its answer",
+}
+"""What can be done about a payment of other contents that cannot be canceled, by its status."""
+
 
 def payment_process(order: PaymentOrder, account: str, look_back_days: int = 365) -> Process[PaymentOutcome]:
     """Bring an order's payment to where the order wants it, from wherever it is.
@@ -231,7 +238,10 @@ class PaymentWork:
         if metadata_of(self.intent).get(FINGERPRINT) != self.order.fingerprint:
             raise Rejected(
                 f"the order has changed since its payment {self.intent['id']} was begun, or that lost its mark. "
-                f"{self._versions()}. Cancel that payment, and use another external_id for the new one"
+                f"{self._versions()}. "
+                + _WAYS_OUT.get(
+                    self.intent["status"], "Cancel that payment, and use another external_id for the new one"
+                )
             )
 
     def refuse_interference(self) -> None:

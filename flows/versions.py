@@ -11,8 +11,14 @@ TOLD_LINES: Final = 10
 
 
 def versions(invoice: dict[str, Any], order: InvoiceOrder) -> str:
-    """Show what is invoiced beside what is ordered."""
-    return f"Invoiced: {_invoiced(invoice)}. Ordered now: {_ordered(order)}"
+    """Show what is invoiced beside what is ordered, and say what can be done about it."""
+    return f"Invoiced: {_invoiced(invoice)}. Ordered now: {_ordered(order)}. {_way_out(invoice)}"
+
+
+def _way_out(invoice: dict[str, Any]) -> str:
+    if invoice["status"] == "paid":
+        return "It is paid, and stays as it is: bill only what is new, under another external_id"
+    return "Void the invoice, and then allow a reissue (max_reissues) or use another external_id"
 
 
 def _invoiced(invoice: dict[str, Any]) -> str:

@@ -248,6 +248,25 @@ def test_changed_contents_are_refused_with_both_versions(
     assert (run.ending, world.effects) == ("rejected", effects)
     assert "At Stripe: 240.00 USD by card, manual capture" in run.reason
     assert "Ordered now: " in run.reason
+    assert "Cancel that payment, and use another external_id for the new one" in run.reason
+
+
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [
+        ([MANUAL], "It was paid, and stays as it is: charge only what is new, under another external_id"),
+        ([HELD, MANUAL | {"settlement": "cancel"}], "It is canceled: use another external_id for the new one"),
+        ([DEBIT | {"payment_method": "pm_usBankAccount_processing"}], "The bank has it: wait for its answer"),
+    ],
+    ids=["paid", "canceled", "processing"],
+)
+def test_nobody_is_told_to_cancel_what_cannot_be_canceled(world: World, begun: list[dict[str, Any]], told: str) -> None:
+    for given in begun:
+        world.run(world.payment(**given))
+    effects = world.effects
+    run = world.run(world.payment(**begun[0] | {"amount": 25000, "settlement": "capture"}))
+    assert (run.ending, world.effects) == ("rejected", effects)
+    assert told in run.reason
 
 
 def test_an_order_that_has_changed_may_be_canceled_all_the_same(world: World) -> None:

@@ -205,7 +205,16 @@ def test_a_change_after_finalizing_is_refused_with_both_versions(world: World) -
     assert run.ending == "rejected"
     for told in ("46300 usd", "Consulting, hours x 3 = 45000", "Mug", "60000 usd", "Consulting, hours x 4 = 60000"):
         assert told in run.reason
+    assert "Void the invoice, and then allow a reissue (max_reissues) or use another external_id" in run.reason
     assert world.effects == effects
+
+
+def test_a_change_after_it_was_paid_is_not_told_to_void_the_invoice(world: World) -> None:
+    world.run(world.order())
+    effects = world.effects
+    run = world.run(world.order(lines=[{"description": "Consulting, hours", "quantity": 4, "unit_amount": 15000}]))
+    assert (run.ending, world.effects) == ("rejected", effects)
+    assert "It is paid, and stays as it is: bill only what is new, under another external_id" in run.reason
 
 
 def test_a_change_of_a_long_invoice_is_told_in_a_few_lines(world: World) -> None:
