@@ -12,7 +12,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from prefect_stripe.client.identity import fingerprint
-from prefect_stripe.flows.forms import plain_fields
+from prefect_stripe.flows.forms import Form
 from prefect_stripe.flows.orders import LARGEST, MOST_LINES, Currency, InvoiceOrder, LineCorrection, WholeNumber
 from prefect_stripe.money import format_amount
 
@@ -26,10 +26,8 @@ MOST_OF_A_VALUE: Final = 500
 Choice = Literal["approve", "change", "reject"]
 
 
-class ApprovalLimit(BaseModel):
+class ApprovalLimit(Form):
     """Up to what an order is invoiced without being asked about, in one currency."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     currency: Currency = Field(
         min_length=3, max_length=3, title="Currency", description="Three-letter code, such as usd, eur or jpy."
@@ -42,10 +40,8 @@ class ApprovalLimit(BaseModel):
     )
 
 
-class Decision(BaseModel):
+class Decision(Form):
     """What a person says of an order that waits for approval: the form that is filled in to resume its run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     decision: Choice = Field(
         title="Decision",

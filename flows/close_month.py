@@ -41,7 +41,7 @@ def _run_name() -> str:
 @flow(name="close-month", flow_run_name=_run_name, persist_result=False)
 def close_month(
     folder: Annotated[str, titled("Folder of the books", min_length=1)],
-    month: Annotated[str, titled("Month (YYYY-MM)", pattern=MONTH)] = "",
+    month: Annotated[str, titled("Month (YYYY-MM)", form_pattern=MONTH)] = "",
     credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
     time_zone: Annotated[str, titled("Time zone")] = "UTC",
     accounts_file: Annotated[str, titled("File of accounts")] = "",

@@ -214,7 +214,8 @@ def _is_over(client: StripeClient, asked: Close) -> None:
     now = client.call("retrieve_balance").date
     if now is not None and now < asked.ends:
         raise BooksError(
-            f"{asked.month} is not over", [Difference("it ends", asked.ends.isoformat(), f"now {now.isoformat()}")]
+            f"{asked.month} is not over",
+            [Difference("Stripe's clock", f"{asked.ends.isoformat()} or later", now.isoformat())],
         )
 
 

@@ -74,7 +74,7 @@ def extract(
     folder: Annotated[str, titled("Folder of the tables", min_length=1)],
     tables: Annotated[list[TableName], titled("Tables", min_length=1)],
     credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
-    since: Annotated[str, titled("Created since (YYYY-MM-DD, UTC)", pattern=DATE)] = "",
+    since: Annotated[str, titled("Created since (YYYY-MM-DD, UTC)", form_pattern=DATE)] = "",
     look_back_days: Annotated[int, titled("Look back (days)", ge=0, le=3650)] = 30,
     full: Annotated[bool, titled("Read everything again")] = False,
     database: Annotated[str, titled("Database")] = "",

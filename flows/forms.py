@@ -6,11 +6,13 @@ Its help text is in the docstring of the flow, under `Args:`, or the description
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import MISSING
+from pydantic_core import MISSING, InitErrorDetails, PydanticCustomError
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -18,13 +20,22 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+MOST_OF_A_NAME = 60
+"""What is longer is compared with no name."""
 
-def titled(title: str, **constraints: Any) -> FieldInfo:
+
+def titled(title: str, form_pattern: str | None = None, **constraints: Any) -> FieldInfo:
     """Annotate a flow's parameter with its title, and with what `pydantic.Field` takes besides.
 
     Prefect overwrites the title of a parameter with its name; what is added to the schema at the end it leaves alone.
+
+    Args:
+        title: What the field is called.
+        form_pattern: What the form checks by itself. The flow says in words what is wrong, as a pattern does not.
+        constraints: What `pydantic.Field` takes besides.
     """
-    field: FieldInfo = Field(json_schema_extra={"title": title}, **constraints)
+    shown = {"title": title} | ({"pattern": form_pattern} if form_pattern else {})
+    field: FieldInfo = Field(json_schema_extra=cast(dict[str, Any], shown), **constraints)
     return field
 
 
@@ -65,3 +76,29 @@ def plain_fields(schema: dict[str, Any]) -> None:
                     field["enum"] = [*kind["enum"], None]
             case _:
                 pass
+
+
+class Form(BaseModel):
+    """What somebody fills in, field by field: a field that there is not is refused, with the name that is meant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_each_name(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            values = cast(Mapping[object, object], given)
+            misspelt = [
+                _misspelt(name, near[0], values[name])
+                for name in values
+                if isinstance(name, str) and name not in cls.model_fields and len(name) <= MOST_OF_A_NAME
+                if (near := get_close_matches(name, cls.model_fields, n=1))
+            ]
+            if misspelt:
+                raise ValidationError.from_exception_data(cls.__name__, misspelt)
+        return cast(object, given)
+
+
+def _misspelt(name: str, meant: str, value: object) -> InitErrorDetails:
+    wrong = PydanticCustomError("misspelt", "there is no such field: is '{meant}' meant?", {"meant": meant})
+    return InitErrorDetails(type=wrong, loc=(name,), input=value)

@@ -9,18 +9,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from prefect_stripe.client import ParameterError
+from prefect_stripe.flows.forms import Form
 from prefect_stripe.schema import Shape, parameters
 
 _NAME = re.compile(r"^[^\[\]]+(\[[^\[\]]+\])*$")
 
 
-class OperationParameter(BaseModel):
+class OperationParameter(Form):
     """One parameter of an operation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
         title="Name",

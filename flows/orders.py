@@ -7,10 +7,10 @@ from decimal import Decimal
 from numbers import Integral
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from prefect_stripe.client.identity import fingerprint
-from prefect_stripe.flows.forms import plain_fields
+from prefect_stripe.flows.forms import Form
 from prefect_stripe.money import CURRENCIES, chargeable
 
 _ID = r"^[A-Za-z0-9_]{1,255}$"
@@ -83,10 +83,8 @@ Settlement = Literal["pay", "paid_out_of_band", "wait", "mark_uncollectible", "v
 OnDecline = Literal["leave_open", "mark_uncollectible", "void", "fail"]
 
 
-class OrderLine(BaseModel):
+class OrderLine(Form):
     """One line: a description with a unit amount, or one of your prices; times a quantity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     description: Text | None = Field(
         default=None, max_length=500, title="Description", description="What the customer reads on the invoice."
@@ -112,10 +110,8 @@ class OrderLine(BaseModel):
         return self
 
 
-class LineCorrection(BaseModel):
+class LineCorrection(Form):
     """What to change of a line, before the invoice is finalized."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     line: WholeNumber = Field(
         ge=1, le=MOST_LINES, title="Line", description="Number of the line to correct, counted from 1."
@@ -136,10 +132,8 @@ class LineCorrection(BaseModel):
         return self.model_dump(exclude={"line"}, exclude_none=True)
 
 
-class Order(BaseModel):
+class Order(Form):
     """What every order says: its business key, its currency, and its customer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=plain_fields)
 
     external_id: Text = Field(
         min_length=1,

@@ -76,7 +76,7 @@ def _run_name() -> str:
 @plain_form
 @flow(name="receivables", flow_run_name=_run_name, persist_result=False)
 def receivables(
-    as_of: Annotated[str, titled("As of (YYYY-MM-DD)", pattern=DAY)] = "",
+    as_of: Annotated[str, titled("As of (YYYY-MM-DD)", form_pattern=DAY)] = "",
     credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
     time_zone: Annotated[str, titled("Time zone")] = "UTC",
     ageing_file: Annotated[str, titled("File of the ageing")] = "",

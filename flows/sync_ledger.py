@@ -49,7 +49,7 @@ def sync_ledger(
     credentials: Annotated[StripeCredentials | None, titled("Stripe account")] = None,
     time_zone: Annotated[str, titled("Time zone")] = "UTC",
     accounts_file: Annotated[str, titled("File of accounts")] = "",
-    since: Annotated[str, titled("Since (YYYY-MM-DD)", pattern=DAY)] = "",
+    since: Annotated[str, titled("Since (YYYY-MM-DD)", form_pattern=DAY)] = "",
     look_back_hours: Annotated[int, titled("Look back (hours)", ge=0, le=24 * 400)] = 72,
 ) -> dict[str, Any]:
     """Post what is new at Stripe into the ledger, each transaction once: payments, refunds, fees, disputes, payouts.

@@ -116,7 +116,12 @@ def test_files_that_cannot_be_used_fail_the_run_in_words(
         ({"accounts_file": str(accounts)}, ChartError, "'charge' is neither"),
         ({"ledger": "postgresql://books:hush@db.example.com/books"}, LedgerError, "holds a password"),
         ({"opening_balances": "12,50 EUR"}, ValueError, "'12' is no balance"),
-        ({"month": "2035-11"}, BooksError, "2035-11 is not over"),
+        ({"month": "11/2035"}, ValueError, "'11/2035' is no month: write it as 2026-10"),
+        (
+            {"month": "2035-11"},
+            BooksError,
+            r"2035-11 is not over: Stripe's clock: 2035-11-30T23:00:00.00:00 or later wanted",
+        ),
         ({"month": "9999-12"}, ValueError, "9999-12 is a month that cannot be reckoned with"),
     ):
         state = run(close_month, **{**given, **wrong})

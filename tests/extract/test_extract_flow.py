@@ -70,7 +70,11 @@ def test_a_value_that_fits_no_column_is_what_the_run_says(stripe_sandbox: Sandbo
 
 
 @pytest.mark.server
-def test_a_day_that_is_none_is_refused_before_anything_is_read(stripe_sandbox: Sandbox, tmp_path: Path) -> None:
-    state = run(Shop(stripe_sandbox, Random(1)), tmp_path, tables=["customers"], since="2026-02-31")
-    assert state.is_failed()
+@pytest.mark.parametrize("since", ["2026-02-31", "31.10.2026"])
+def test_a_day_that_is_none_is_refused_in_words_before_anything_is_read(
+    stripe_sandbox: Sandbox, tmp_path: Path, since: str
+) -> None:
+    state = run(Shop(stripe_sandbox, Random(1)), tmp_path, tables=["customers"], since=since)
+    with pytest.raises(ValueError, match=f"since: '{since}' is no day: write it as 2026-10-31"):
+        state.result()
     assert stripe_sandbox.ledger.requests("list_customers") == []

@@ -115,6 +115,12 @@ def test_the_account_is_a_choice_of_saved_blocks(name: str) -> None:
     assert "credentials" not in schema.get("required", [])
 
 
+@pytest.mark.parametrize("name", FORMS)
+def test_a_day_or_month_is_checked_by_the_form(name: str) -> None:
+    written = [field for _, field in fields(FORMS[name], FORMS[name]) if "(YYYY-MM" in field.get("title", "")]
+    assert all("pattern" in field for field in written)
+
+
 def test_every_flow_is_deployed_with_this_form() -> None:
     """What `serve` and `prefect deploy` send is what is looked at here."""
     sent = {one.entrypoint: _schema_of(one).model_dump_for_openapi() for one in declared()}

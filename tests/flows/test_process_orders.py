@@ -90,7 +90,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a correction into less than nothing": ({"corrections": [{"line": 1, "unit_amount": -9}]}, "less than nothing"),
     "nothing to be voided": ({"settlement": "void", "lines": [line(unit_amount=0)]}, "cannot be written off or voided"),
-    "a misspelt field": ({"max_payment_attempt": 2}, "max_payment_attempt"),
+    "a misspelt field": ({"max_payment_attempt": 2}, "is 'max_payment_attempts' meant?"),
+    "a misspelt field of a line": ({"lines": [line(unitamount=1300)]}, "is 'unit_amount' meant?"),
+    "a field unlike any": ({"xyz": 2}, "xyz"),
     "no attempts": ({"max_payment_attempts": 0}, "greater than or equal to 1"),
     "a settlement that there is not": ({"settlement": "refund"}, "'pay'"),
 }
