@@ -304,6 +304,7 @@ _HOME: Final = {
 
 
 if not TYPE_CHECKING:  # or a type checker would take every misspelt name for a task
+    __all__ = [*_HOME]
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME:

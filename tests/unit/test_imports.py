@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from prefect_stripe.client import OPERATIONS
+
 HEAVY = {"prefect", "pandas", "numpy", "pyarrow", "stripe"}
 OURS_ABOVE = {f"prefect_stripe.{layer}" for layer in ("blocks", "tasks", "flows", "deployments")}
 
@@ -44,6 +46,14 @@ def test_a_call_through_the_client_loads_no_prefect() -> None:
     loaded = loaded_by(call)
     assert "prefect_stripe.params" in loaded
     assert not loaded & (HEAVY | OURS_ABOVE)
+
+
+def test_a_star_takes_every_task_and_nothing_else() -> None:
+    names: dict[str, object] = {}
+    exec("from prefect_stripe.tasks import *", names)
+    assert {name for name in names if name != "__builtins__"} == {
+        name for operation in OPERATIONS for name in (operation, f"a{operation}")
+    }
 
 
 def test_names_at_the_top_are_loaded_when_they_are_used() -> None:
