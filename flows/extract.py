@@ -57,7 +57,8 @@ class ExtractReport(BaseModel):
     begins: datetime = Field(description="From when on objects were created.")
     ends: datetime = Field(description="Before when: when the run began, by Stripe's clock.")
     tables: list[TableReport] = Field(
-        description="Of each: `rows`, `windows`, `windows_read`, `changed`, `deleted`, `loaded`, `sha256`."
+        description="Of each: `rows`, `windows`, `windows_read`, `changed`, `deleted`, `loaded`, and "
+        "`sha256`, one hash of all its files, which a child table shares."
     )
 
     def __str__(self) -> str:

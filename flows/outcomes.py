@@ -31,7 +31,8 @@ class Outcome(BaseModel):
         description="done: this run brought it there; found_done: nothing was missing; declined: the payment was; "
         "requires_action: the customer must do something; processing: the bank has not answered yet; "
         "awaiting_approval: a person has to approve it first; not_approved: a person decided against it; rejected: the "
-        "order or what was found does not allow it; failed: Stripe or the network did."
+        "order or what was found does not allow it; failed: Stripe or the network did, or a payment was declined whose "
+        "on_decline is fail."
     )
     reason: str | None = Field(default=None, description="Why, where it is not simply done.")
     status: str | None = Field(default=None, description="Stripe's status of the object.")
