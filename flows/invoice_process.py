@@ -64,7 +64,9 @@ def invoice_process(
         ending, reason = refusal.ending, str(refusal)
     except InvalidRequestError as error:
         ending, reason = "rejected", f"Stripe refuses it: {error}"
-        if error.code == "resource_missing" and work.invoice.get("id") in error.ids:
+        # Something else may be missing, such as a payment method that was detached after the invoice was finalized.
+        missing = error.code == "resource_missing" and error.param in {"id", "invoice"}
+        if missing and work.invoice.get("id") in error.ids:
             reason = f"{work.invoice['id']} was deleted while it was worked on: run it again to have it made anew"
     return work.outcome(ending, reason)
 
