@@ -64,7 +64,9 @@ def invoice_process(
         ending, reason = refusal.ending, str(refusal)
     except InvalidRequestError as error:
         ending, reason = "rejected", f"Stripe refuses it: {error}"
-        if error.code == "resource_missing" and work.invoice.get("id") in error.ids:
+        # Something else may be missing, such as a payment method that was detached after the invoice was finalized.
+        missing = error.code == "resource_missing" and error.param in {"id", "invoice"}
+        if missing and work.invoice.get("id") in error.ids:
             reason = f"{work.invoice['id']} was deleted while it was worked on: run it again to have it made anew"
     return work.outcome(ending, reason)
 
@@ -295,8 +297,8 @@ class InvoiceWork(InvoiceAtHand):
     def _complete_draft(self, lines: Lines, approving: Approving) -> Steps:
         """Make the draft say what the order says, see that it comes to the right total, and finalize it.
 
-        It stays a draft where something was decided about it, or had to be done to it, since it was looked at: what was
-        approved is looked at once more before it is finalized.
+        It stays a draft where something was decided about it, or had to be done to it, since it was looked at, or a
+        payment method was attached meanwhile: what is finalized was looked at just before.
         """
         if self.invoice["currency"] != self.order.currency:
             raise Rejected(
@@ -313,9 +315,8 @@ class InvoiceWork(InvoiceAtHand):
                 "finalized: it cannot be written off or voided"
             )
         yield Note(f"ties out at {format_amount(self.invoice['total'], self.order.currency)}", self.invoice)
-        if (yield from approving.decide()):
+        if (yield from approving.decide()) or (yield from Settling(self, self.order).prepare()):
             return
-        yield from Settling(self, self.order).prepare()
         self.invoice = yield from self.business.write(
             self.label("finalize"),
             "finalize_invoice",

@@ -112,20 +112,25 @@ class Settling:
 
     # Paying
 
-    def prepare(self) -> Steps:
+    def prepare(self) -> Process[bool]:
         """Attach what is to be charged, while the invoice is a draft: what cannot be charged stops it before the end.
+
+        Returns:
+            Whether it was attached just now, while somebody else may have been at work on the draft.
 
         Raises:
             Rejected: It is another customer's.
             InvalidRequestError: There is no such payment method.
         """
         if self.order.settlement != "pay" or not self.order.payment_method or not self.work.invoice["amount_due"]:
-            return
+            return False
+        before = self.business.wrote
         try:
             yield from self._attach(self.order.payment_method)
         except CardError:
             # What a decline leads to, the order says of a finalized invoice: there it is met again.
-            return
+            return False
+        return self.business.wrote > before
 
     def _pay(self) -> Process[End]:
         """Charge while attempts are left; a charge that failed at Stripe is an attempt, whoever made it."""

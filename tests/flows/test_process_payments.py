@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -126,6 +127,22 @@ def test_another_customers_card_is_refused(world: World) -> None:
     run = world.run(world.order(payment_method=card))
     assert (run.ending, world.money.get("charged")) == ("rejected", None)
     assert other in run.reason
+
+
+def test_a_card_that_is_taken_from_the_customer_before_it_is_charged_is_told_of(world: World) -> None:
+    other = world.post("customers", email="other@example.com")["id"]
+    elsewhere = world.post("payment_methods/pm_card_visa/attach", customer=other)["id"]
+    client = world.client()
+
+    def do(step: Step) -> Reply:
+        taken = step.operation == "pay_invoice"
+        return perform(client, replace(step.call, params={"payment_method": elsewhere}) if taken else step.call)
+
+    outcome = drive(invoice_process(world.order(), ACCOUNT), do)
+    assert (outcome.ending, world.invoice()["status"]) == ("rejected", "open")
+    assert f"does not have a payment method with the ID {elsewhere}" in (outcome.reason or "")
+    assert "deleted" not in (outcome.reason or "")
+    assert (world.run(world.order()).ending, world.money["charged"]) == ("done", 1)
 
 
 def test_a_card_of_the_customer_is_charged_as_it_is(world: World) -> None:

@@ -130,6 +130,17 @@ def test_a_draft_deleted_while_it_is_worked_on_says_so(world: World) -> None:
     assert world.run(world.order()).ending == "done"
 
 
+def test_a_draft_that_somebody_adds_to_while_the_card_is_attached_is_not_finalized(world: World) -> None:
+    def add(number: int, step: Step) -> None:
+        if step.operation == "attach_payment_method":
+            draft = world.invoice()
+            world.post("invoiceitems", customer=draft["customer"], invoice=draft["id"], amount=500, currency="usd")
+
+    run = world.run(world.order(), before=add)
+    assert (run.ending, world.invoice()["status"]) == ("rejected", "draft")
+    assert "does not tie out" in run.reason
+
+
 def test_voided_longer_ago_than_the_look_back_is_not_invoiced_again(world: World) -> None:
     world.run(world.order(settlement="wait"))
     world.post(f"invoices/{world.invoice()['id']}/void")

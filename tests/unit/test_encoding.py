@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 import numpy as np
 import pandas as pd
@@ -130,6 +130,13 @@ def test_nesting_without_end_is_refused() -> None:
 
 def test_what_means_something_in_a_form_is_escaped_and_brackets_are_not() -> None:
     assert form_encode({"metadata": {"a&b=c": "1+1 =2&x=#%"}}) == "metadata[a%26b%3Dc]=1%2B1+%3D2%26x%3D%23%25"
+
+
+def test_what_is_only_looked_at_is_written_as_it_would_be_escaped() -> None:
+    """One character at a time, among such as need no escaping: of most texts others have them escaped anyway."""
+    for code in (*range(0x20, 0x7F), *range(0xA0, 0x2200)):
+        text = f"a{chr(code)}1"
+        assert form_encode({text: text}) == f"{quote_plus(text, safe='[]')}={quote_plus(text)}"
 
 
 NAMES = st.text(st.characters(exclude_characters="[]"), min_size=1, max_size=8).filter(str.isprintable)
