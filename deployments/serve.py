@@ -59,7 +59,12 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=MOST_RUNS, help="runs at a time (default: %(default)s)")
     parser.add_argument("--credentials", help="name of a saved block, for runs that name none")
     options = parser.parse_args()
-    serve(*declared(options.prefect_file, options.credentials), limit=options.limit)
+    try:
+        deployments = declared(options.prefect_file, options.credentials)
+    except (OSError, ValueError) as error:
+        # No such file, or no such block: Prefect says so in words.
+        parser.error(str(error))
+    serve(*deployments, limit=options.limit)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prefect_stripe.flows.orders import InvoiceOrder
+from prefect_stripe.money import format_amount
 
 TOLD_LINES: Final = 10
 """How many lines of an invoice a message lists."""
@@ -25,7 +26,7 @@ def _invoiced(invoice: dict[str, Any]) -> str:
     lines = invoice["lines"]
     told = [f"{line.get('description')} x {line.get('quantity')} = {line['amount']}" for line in lines["data"]]
     few = _few(told, more=bool(lines.get("has_more")))
-    return f"{invoice['total']} {invoice['currency']}, {invoice['collection_method']}, {few}"
+    return f"{_amount(invoice['total'], invoice['currency'])}, {invoice['collection_method']}, {few}"
 
 
 def _ordered(order: InvoiceOrder) -> str:
@@ -35,8 +36,12 @@ def _ordered(order: InvoiceOrder) -> str:
         for line in order.final_lines
     ]
     total = order.known_total if order.total is None else order.total
-    sum_ = "a total by its prices in" if total is None else total
-    return f"{sum_} {order.currency}, {order.collection_method}, {_few(told)}"
+    told_total = f"a total by its prices in {order.currency}" if total is None else _amount(total, order.currency)
+    return f"{told_total}, {order.collection_method}, {_few(told)}"
+
+
+def _amount(amount: int, currency: str) -> str:
+    return f"{format_amount(amount, currency)} ({amount})"
 
 
 def _few(lines: list[str], *, more: bool = False) -> str:
