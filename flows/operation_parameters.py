@@ -13,7 +13,7 @@ from pydantic import Field
 
 from prefect_stripe.client import ParameterError
 from prefect_stripe.flows.forms import Form
-from prefect_stripe.schema import Shape, parameters
+from prefect_stripe.schema import Shape, below, parameters
 
 _NAME = re.compile(r"^[^\[\]]+(\[[^\[\]]+\])*$")
 
@@ -62,12 +62,12 @@ def typed_parameters(operation: str, rows: Sequence[OperationParameter]) -> dict
         if last in place:
             raise ParameterError(f"{row.name} is given twice", operation=operation)
         place[last] = row.value
-    return _typed_fields(tree, parameters(operation), "{}")
+    return _typed_fields(tree, parameters(operation), "")
 
 
 def _typed_fields(tree: Mapping[str, Any], fields: Mapping[str, Shape], path: str) -> dict[str, Any]:
     return {
-        name: _typed(value, fields[name], path.format(name)) if name in fields else value
+        name: _typed(value, fields[name], below(path, name)) if name in fields else value
         for name, value in tree.items()
     }
 
@@ -80,9 +80,9 @@ def _typed(value: Any, shape: Shape, path: str) -> Any:
         return _typed(value, fitting[0], path) if fitting else value
     if isinstance(value, Mapping):
         if shape.kind == "list" and shape.item is not None and all(number.isdecimal() for number in value):
-            return [_typed(value[number], shape.item, f"{path}[{number}]") for number in _numbers(value, path)]
+            return [_typed(value[number], shape.item, below(path, number)) for number in _numbers(value, path)]
         if shape.kind == "hash":
-            return _typed_fields(value, shape.fields, f"{path}[{{}}]")
+            return _typed_fields(value, shape.fields, path)
         return dict(value)
     if value == "":
         return value
@@ -99,5 +99,7 @@ def _numbers(value: Mapping[str, Any], path: str) -> list[str]:
     numbers = [str(number) for number in range(len(value))]
     for number in numbers:
         if number not in value:
-            raise ParameterError(f"{path}[{number}] is not given, and others are: number a list from 0, without gaps")
+            raise ParameterError(
+                f"{below(path, number)} is not given, and others are: number a list from 0, without gaps"
+            )
     return numbers

@@ -266,19 +266,19 @@ def _in_hash(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
     given = cast(Mapping[object, object], value)
     for name, item in given.items():
         if isinstance(name, str) and name in shape.fields:
-            yield from _problems(shape.fields[name], item, _below(path, name))
+            yield from _problems(shape.fields[name], item, below(path, name))
         else:
             yield _unknown(shape, name, path)
     for name in sorted(shape.required):
         if given.get(name) is None:
-            yield Problem(_below(path, name), "missing", "required, and not given", shape.fields[name])
+            yield Problem(below(path, name), "missing", "required, and not given", shape.fields[name])
 
 
 def _unknown(shape: Shape, name: object, path: str) -> Problem:
     nearest = get_close_matches(name, shape.fields, n=1) if isinstance(name, str) and len(name) <= MAX_NAME else []
     suggestion = nearest[0] if nearest else None
     hint = f"; did you mean {suggestion!r}?" if suggestion else ""
-    return Problem(_below(path, name), "unknown", f"unknown parameter{hint}", suggestion=suggestion)
+    return Problem(below(path, name), "unknown", f"unknown parameter{hint}", suggestion=suggestion)
 
 
 def _in_map(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
@@ -290,9 +290,9 @@ def _in_map(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
         return
     for name, item in cast(Mapping[object, object], value).items():
         if not isinstance(name, str):
-            yield Problem(_below(path, name), "invalid", "a name that is not a string", shape)
+            yield Problem(below(path, name), "invalid", "a name that is not a string", shape)
         elif shape.item is not None:
-            yield from _problems(shape.item, item, _below(path, name))
+            yield from _problems(shape.item, item, below(path, name))
 
 
 def _in_list(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
@@ -302,7 +302,7 @@ def _in_list(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
         yield Problem(path, "invalid", message, shape)
     elif shape.item is not None:
         for index, item in enumerate(cast(Sequence[object], value)):
-            yield from _problems(shape.item, item, _below(path, index))
+            yield from _problems(shape.item, item, below(path, index))
 
 
 def _in_union(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
@@ -329,7 +329,8 @@ def _too_many(entries: Sized) -> str | None:
     return f"has {len(entries)} entries, more than Stripe takes" if len(entries) > MAX_ENTRIES else None
 
 
-def _below(path: str, name: object) -> str:
+def below(path: str, name: object) -> str:
+    """The name of what is inside a hash or a list, as Stripe writes it: `lines[0][amount]`; one too long is cut."""
     text = name if isinstance(name, str) else str(name) if _is_int(name) else type(name).__name__
     text = text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"
     return f"{path}[{text}]" if path else text
