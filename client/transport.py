@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import ssl
 import threading
 import time
@@ -29,7 +30,7 @@ import httpx
 from prefect_stripe.client.bodies import MOST_BYTES, Body, OversizedError, unpacked
 from prefect_stripe.client.config import ClientConfig, is_loopback
 from prefect_stripe.client.exchange import Answer, NoAnswer, WireRequest
-from prefect_stripe.client.streams import connected
+from prefect_stripe.client.streams import Stream, connected
 
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
@@ -93,6 +94,8 @@ class Pool:
             stream = httpcore.SyncBackend().connect_tcp(to.name, to.origin.port, seconds)
             if to.tls is not None:
                 stream = stream.start_tls(to.tls, to.name, seconds)
+            if hasattr(select, "poll"):  # not on Windows
+                stream = Stream(stream)
             return httpcore.HTTP11Connection(to.origin, stream, IDLE_SECONDS)
         kind = httpcore.SOCKSProxy if to.by_socks else httpcore.HTTPProxy
         return kind(**to.proxy)

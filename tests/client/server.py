@@ -93,12 +93,22 @@ def say_nothing(connection: socket.socket) -> bool:
 def drip(connection: socket.socket) -> bool:
     """Send a byte now and then, for ever, each well within any timeout between bytes."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    return _drip(connection, b" ")
+
+
+def _drip(connection: socket.socket, byte: bytes) -> bool:
     try:
         while True:
-            connection.sendall(b" ")
+            connection.sendall(byte)
             time.sleep(0.01)
     except OSError:
         return False
+
+
+def drip_the_head(connection: socket.socket) -> bool:
+    """Send a byte of the head now and then, for ever, each well within any timeout between bytes."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nRequest-Id: ")
+    return _drip(connection, b"r")
 
 
 def until_closed(body: bytes) -> Act:

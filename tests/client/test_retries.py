@@ -26,6 +26,7 @@ from tests.client.server import (
     Server,
     answer,
     drip,
+    drip_the_head,
     hang_up,
     refuse,
     reset,
@@ -207,7 +208,11 @@ def test_gone_after_another_unanswered_write_is_an_error(call: Caller, server: S
 # Time
 
 
-@pytest.mark.parametrize("act", [say_nothing, drip], ids=["silence", "a byte now and then"])
+@pytest.mark.parametrize(
+    "act",
+    [say_nothing, drip, drip_the_head],
+    ids=["silence", "a byte now and then", "a byte of the head now and then"],
+)
 def test_an_answer_that_does_not_come_in_time_is_tried_again(call: Caller, server: Server, act: Act) -> None:
     call.options |= {"timeout": 0.3, "connect_timeout": 0.1}
     server.will(act)
