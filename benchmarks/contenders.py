@@ -10,19 +10,19 @@ import asyncio
 import http.client
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpcore
 import httpx
 import orjson
 import stripe
+from httpx_aiohttp import AiohttpTransport
 
 from prefect_stripe.client import API_VERSION, AsyncStripeClient, ClientConfig, StripeClient
 from prefect_stripe.client.exchange import USER_AGENT
-from prefect_stripe.client.streams import Stream, connected
+from prefect_stripe.client.streams import AsyncStream, Stream, connected
 
 KEY: Final = "sk_test_benchmark"
 PATH: Final = "/v1/invoices/in_1"
@@ -39,7 +39,7 @@ MANY: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 OURS: Final = "prefect-stripe"
 SDK: Final = "official SDK"
 FLOOR: Final = "httpcore connection"
-"""The bare transport that our client is built on; in async use over the same streams."""
+"""The bare transport that our client is built on, over the same streams."""
 
 SyncCall = Callable[[], Any]
 AsyncCall = Callable[[], Awaitable[Any]]
@@ -53,8 +53,9 @@ def sync_calls(base: str) -> dict[str, SyncCall]:
     client = httpx.Client(limits=MANY, timeout=TIMEOUT, headers=HEADERS)
     return {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
-        FLOOR: _httpcore(base),
+        FLOOR: _httpcore(base, _OurStream()),
         SDK: lambda: sdk.v1.invoices.retrieve("in_1"),
+        "httpcore connection over its own stream": _httpcore(base, None),
         "httpx": lambda: orjson.loads(client.get(base + PATH).content),
         "http.client": _http_client(base),
     }
@@ -66,21 +67,21 @@ def async_calls(base: str, stack: AsyncExitStack) -> dict[str, AsyncCall]:
     sdk = stripe.StripeClient(
         KEY, base_addresses={"api": base}, http_client=stripe.HTTPXClient(allow_sync_methods=False)
     )
-    calls: dict[str, AsyncCall] = {
+
+    def client(**options: Any) -> httpx.AsyncClient:
+        made = httpx.AsyncClient(limits=MANY, timeout=TIMEOUT, headers=HEADERS, **options)
+        stack.push_async_callback(made.aclose)
+        return made
+
+    return {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
         FLOOR: _async_httpcore(base, _OurStreams()),
         SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
         "httpcore connection over anyio": _async_httpcore(base, None),
-        "httpx": _async_httpx(base, httpx.AsyncClient(limits=MANY, timeout=TIMEOUT, headers=HEADERS)),
+        "httpx": _async_httpx(base, client()),
+        "httpx-aiohttp": _async_httpx(base, client(transport=AiohttpTransport(limits=MANY))),
+        "aiohttp": _aiohttp(base, stack),
     }
-    if find_spec("httpx_aiohttp"):
-        transport = import_module("httpx_aiohttp").AiohttpTransport(limits=MANY)
-        client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, headers=HEADERS)
-        stack.push_async_callback(client.aclose)
-        calls["httpx-aiohttp"] = _async_httpx(base, client)
-    if find_spec("aiohttp"):
-        calls["aiohttp"] = _aiohttp(base, stack)
-    return calls
 
 
 def listings(base: str) -> dict[str, Callable[[], int]]:
@@ -121,12 +122,12 @@ def _request(base: str) -> tuple[httpcore.Origin, Callable[[], httpcore.Request]
     return httpcore.Origin(b"http", host, port), make
 
 
-def _httpcore(base: str) -> SyncCall:
+def _httpcore(base: str, network: httpcore.NetworkBackend | None) -> SyncCall:
     origin, request = _request(base)
     idle: list[httpcore.HTTPConnection] = []
 
     def call() -> Any:
-        connection = _taken(idle) or httpcore.HTTPConnection(origin)
+        connection = _taken(idle) or httpcore.HTTPConnection(origin, network_backend=network)
         response = connection.handle_request(request())
         body = response.read()
         response.close()
@@ -134,6 +135,18 @@ def _httpcore(base: str) -> SyncCall:
         return orjson.loads(body)
 
     return call
+
+
+class _OurStream(httpcore.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> Stream:
+        return Stream(super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
 class _OurStreams(httpcore.AsyncNetworkBackend):
@@ -144,7 +157,7 @@ class _OurStreams(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> Stream:
+    ) -> AsyncStream:
         return await connected(host, port, None, timeout or 0)
 
 
@@ -187,7 +200,6 @@ def _async_httpx(base: str, client: httpx.AsyncClient) -> AsyncCall:
 
 
 def _aiohttp(base: str, stack: AsyncExitStack) -> AsyncCall:
-    aiohttp = import_module("aiohttp")
     connector, timeout = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(80)
     session = aiohttp.ClientSession(headers=HEADERS, connector=connector, timeout=timeout)
     stack.push_async_callback(session.close)

@@ -1,7 +1,9 @@
-"""A local server that answers at once: what remains is what the client costs. Run as `python instant_server.py`.
+"""A local server that answers at once: what remains is what the client costs.
 
-Prints its port. A retrieve answers an invoice of some 3 kB; a list of 10,000 answers
-pages of what `limit` asks.
+    python benchmarks/instant_server.py [SECONDS]
+
+Prints its port. A retrieve answers an invoice of some 3 kB, after so many seconds if it is told any; a list of 10,000
+answers pages of what `limit` asks.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 
 OBJECTS = 10_000
 
@@ -43,6 +46,7 @@ def _answer(body: bytes) -> bytes:
     return head.encode() + body
 
 
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
 ONE = _answer(json.dumps(invoice(1)).encode())
 _ENCODED = [json.dumps(invoice(number)) for number in range(OBJECTS)]
 _PAGES: dict[tuple[int, int], bytes] = {}
@@ -73,7 +77,10 @@ class Instant(asyncio.Protocol):
             target = self.buffer[: self.buffer.find(b"\r\n")].split(b" ")[1].decode()
             self.buffer = self.buffer[end + 4 :]
             if target.startswith("/v1/invoices/"):
-                self.transport.write(ONE)
+                if SECONDS:
+                    asyncio.get_running_loop().call_later(SECONDS, self.transport.write, ONE)
+                else:
+                    self.transport.write(ONE)
                 continue
             limit = re.search(r"limit=(\d+)", target)
             after = re.search(r"starting_after=in_(\d+)", target)
