@@ -153,8 +153,11 @@ def _killed(case: Case, ground: Ground, nursery: Nursery, order: AnyOrder, numbe
     kill = KILLS[case.trouble]
     kill.plan(ground.sandbox.faults, number)
     worker = nursery.start(order, ground.sandbox.url, ground.sandbox.api_key)
-    await_exchange(ground.sandbox, number, recorded=kill.kind == "hang")
-    nursery.kill(worker)
+    try:
+        await_exchange(ground.sandbox, number, recorded=kill.kind == "hang")
+    finally:
+        # Says so where it had ended by itself: in another minute than the run before it, it may need fewer exchanges.
+        nursery.kill(worker)
     if RECOVERIES[case.recovery].later:
         ground.rest()
         ground.pass_a_day()

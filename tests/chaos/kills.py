@@ -114,10 +114,15 @@ def run_order(order: AnyOrder, url: str, api_key: str) -> None:
 
 
 def await_exchange(sandbox: Sandbox, number: int, *, recorded: bool) -> None:
-    """Wait until an exchange has begun, or is where a fault holds it."""
+    """Wait until an exchange has begun, or is where a fault holds it.
+
+    Raises:
+        TimeoutError: It does not come.
+    """
     deadline = time.monotonic() + 30
     while sandbox.app.exchanges < number or (recorded and not _is_recorded(sandbox, number)):
-        assert time.monotonic() < deadline, f"exchange {number} never came"
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"exchange {number} never came")
         time.sleep(0.0005)
 
 
