@@ -13,11 +13,13 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import httpcore
 
 T = TypeVar("T")
+
+_MOST_MILLISECONDS: Final = 2**31 - 1  # what poll can count; 24 days
 
 
 class Stream(httpcore.NetworkStream):
@@ -35,6 +37,7 @@ class Stream(httpcore.NetworkStream):
         self._socket: socket.socket = connected.get_extra_info("socket")
         self._socket.setblocking(False)
         self._until: float | None = None
+        self._late = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Wait for some bytes; none at the end."""
@@ -51,6 +54,7 @@ class Stream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""
         self._until = None if timeout is None else time.monotonic() + timeout
+        self._late = False
         try:
             while buffer:
                 buffer = buffer[self._done(lambda: self._socket.send(buffer), select.POLLOUT) :]  # noqa: B023 - called at once
@@ -79,10 +83,17 @@ class Stream(httpcore.NetworkStream):
                 self._wait(select.POLLOUT)
 
     def _wait(self, needs: int) -> None:
-        seconds = None if self._until is None else max(self._until - time.monotonic(), 0)
+        milliseconds = None
+        if self._until is not None:
+            # What is there when the time is over is taken, once: whoever never stops sending is not read for ever.
+            if self._late:
+                raise TimeoutError
+            left = self._until - time.monotonic()
+            self._late = left < 0
+            milliseconds = min(max(0, left * 1000), _MOST_MILLISECONDS)
         poll = select.poll()
         poll.register(self._socket, needs)
-        if not poll.poll(None if seconds is None else seconds * 1000):
+        if not poll.poll(milliseconds):
             raise TimeoutError
 
 
@@ -115,8 +126,11 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         await asyncio.sleep(0)
 
     def get_extra_info(self, info: str) -> Any:
-        """Say whether an idle connection is one no longer: then there is something to read, its end."""
-        return (info == "is_readable" and (self._reader.at_eof() or self._writer.is_closing())) or None
+        """Say whether an idle connection is one no longer: its end has come, or what nobody asked for."""
+        if info != "is_readable":
+            return None
+        unasked = cast(bytearray, self._reader._buffer)  # type: ignore[attr-defined]  # pyright: ignore
+        return len(unasked) > 0 or self._reader.at_eof() or self._writer.is_closing()
 
 
 async def connected(host: str, port: int, tls: ssl.SSLContext | None, seconds: float) -> AsyncStream:

@@ -79,13 +79,17 @@ class Pool:
         lane, over = self._idle.take()
         if over is not None:
             over.close()
+        answered = False
         try:
             lane = lane or self._new_lane(config.connect_timeout)
-            return self._answer(lane, request, config)
+            answer = self._answer(lane, request, config)
+            answered = True
+            return answer
         except _FAILURES as error:
             return _no_answer(error, config)
         finally:
-            if lane is not None and (over := self._idle.give_back(lane)) is not None:
+            # One that was interrupted may say that it is idle, and be in the middle of becoming so.
+            if lane is not None and (over := self._idle.give_back(lane) if answered else lane) is not None:
                 over.close()
 
     def _new_lane(self, seconds: float) -> SyncLane:
@@ -176,8 +180,9 @@ class _Idle(Generic[Lane]):
             if not self._lanes:
                 return None, None
             idle_since, lane = self._lanes.pop()
-        # A proxy looks after its connection itself.
-        if isinstance(lane, _PROXIES) or time.monotonic() - idle_since < FRESH_SECONDS:
+        # A proxy looks after its connection itself. To ask costs nothing in async use, which has been told already.
+        fresh = isinstance(lane, SyncLane) and time.monotonic() - idle_since < FRESH_SECONDS
+        if isinstance(lane, _PROXIES) or fresh:
             return lane, None
         if not (lane.is_closed() or lane.has_expired()):
             return lane, None
@@ -205,7 +210,8 @@ def _at_rest(lane: SyncLane | AsyncLane) -> bool:
     # Whoever is interrupted twice, or between two steps, leaves an answer behind that is nobody's: not for the next.
     if isinstance(lane, _PROXIES):
         return all(connection.is_idle() for connection in lane.connections)
-    return lane.is_idle()
+    # What came with an answer and is not of it would be read as the answer to the next request.
+    return lane.is_idle() and not lane._h11_state.trailing_data[0]  # pyright: ignore[reportPrivateUsage]
 
 
 # --- One pool a process, and one a loop -------------------------------------------------------------------------------

@@ -111,6 +111,15 @@ def drip_the_head(connection: socket.socket) -> bool:
     return _drip(connection, b"r")
 
 
+def announce(connection: socket.socket) -> bool:
+    """Say for ever, and as fast as it is read, that an answer will come."""
+    try:
+        while True:
+            connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" * 1000)
+    except OSError:
+        return False
+
+
 def until_closed(body: bytes) -> Act:
     """Answer without a length: the end of the connection is the end of the body."""
 

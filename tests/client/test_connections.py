@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import h11
 import httpcore
 import pytest
 
@@ -224,6 +225,81 @@ def test_a_call_that_is_interrupted_as_it_ends_leaves_no_answer_to_the_next(
     with pytest.raises(KeyboardInterrupt):
         client.call("retrieve_customer", "cus_1")
     assert client.call("retrieve_customer", "cus_2").tries == 1
+    assert [request.connection for request in server.seen] == [1, 2]
+
+
+def test_a_call_that_is_interrupted_while_its_connection_comes_to_rest_leaves_it_to_nobody(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(connection: h11.Connection) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    client = StripeClient(Caller(server, sync=True).config())
+    # By then httpcore calls the connection idle, and h11 takes no request yet.
+    monkeypatch.setattr(h11.Connection, "start_next_cycle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.call("retrieve_customer", "cus_1")
+    assert client.call("retrieve_customer", "cus_2").tries == 1
+    assert [request.connection for request in server.seen] == [1, 2]
+
+
+UNASKED = {"id": "cus_unasked", "object": "customer"}
+
+
+def and_another(connection: socket.socket) -> bool:
+    """Send two answers in one piece."""
+    made, sent = socket.socketpair()
+    with made, sent:
+        answer()(sent)
+        answer(body=UNASKED)(sent)
+        connection.sendall(made.recv(65536))
+    return True
+
+
+def test_a_second_answer_that_comes_with_the_first_is_nobodys(call: Caller, server: Server) -> None:
+    async def twice() -> list[object]:
+        client = AsyncStripeClient(call.config())
+        return [(await client.call("create_customer")).data for _ in range(2)]
+
+    server.will(and_another)
+    client = StripeClient(call.config())
+    found = [client.call("create_customer").data for _ in range(2)] if call.sync else asyncio.run(twice())
+    assert found == [CUSTOMER, CUSTOMER]
+    assert [request.connection for request in server.seen] == [1, 2]
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["and the end", "alone"])
+def test_what_comes_while_nobody_asks_is_nobodys_answer(
+    call: Caller, server: Server, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def later(connection: socket.socket) -> bool:
+        answer()(connection)
+        assert answered.wait(5)
+        answer(408, UNASKED)(connection)
+        sent.set()
+        return not ends
+
+    async def twice() -> list[object]:
+        client = AsyncStripeClient(call.config())
+        first = await client.call("create_customer")
+        answered.set()
+        await asyncio.to_thread(sent.wait, 5)
+        await asyncio.sleep(0.01)  # turns of the loop, in which it is read
+        return [first.data, (await client.call("create_customer")).data]
+
+    answered, sent = threading.Event(), threading.Event()
+    server.will(later)
+    if call.sync:
+        monkeypatch.setattr(transport, "FRESH_SECONDS", 0.0)
+        client = StripeClient(call.config())
+        first = client.call("create_customer")
+        answered.set()
+        assert sent.wait(5)
+        found: list[object] = [first.data, client.call("create_customer").data]
+    else:
+        found = asyncio.run(twice())
+    assert found == [CUSTOMER, CUSTOMER]
     assert [request.connection for request in server.seen] == [1, 2]
 
 

@@ -24,6 +24,7 @@ from tests.client.server import (
     Act,
     Caller,
     Server,
+    announce,
     answer,
     drip,
     drip_the_head,
@@ -210,8 +211,8 @@ def test_gone_after_another_unanswered_write_is_an_error(call: Caller, server: S
 
 @pytest.mark.parametrize(
     "act",
-    [say_nothing, drip, drip_the_head],
-    ids=["silence", "a byte now and then", "a byte of the head now and then"],
+    [say_nothing, drip, drip_the_head, announce],
+    ids=["silence", "a byte now and then", "a byte of the head now and then", "announcements without end"],
 )
 def test_an_answer_that_does_not_come_in_time_is_tried_again(call: Caller, server: Server, act: Act) -> None:
     call.options |= {"timeout": 0.3, "connect_timeout": 0.1}

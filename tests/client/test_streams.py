@@ -6,6 +6,7 @@ import hashlib
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -107,6 +108,27 @@ def test_without_a_timeout_it_waits(ends: Ends) -> None:
     reading = ends.threads.submit(ends.stream.read, 10)
     ends.server.sendall(b"late")
     assert reading.result(SECONDS) == b"late"
+
+
+@pytest.mark.parametrize("seconds", [1e7, 1e10, float("inf")])
+def test_a_timeout_longer_than_the_system_counts_is_a_long_one(ends: Ends, seconds: float) -> None:
+    """What was written may have moved money: by then there is no error to be made of how long to wait."""
+    ends.stream.write(b"?", seconds)
+    reading = ends.threads.submit(ends.stream.read, 10)
+    ends.server.sendall(b"late")
+    assert reading.result(SECONDS) == b"late"
+
+
+def test_what_is_there_as_the_time_ends_is_read_and_no_more_than_that(ends: Ends) -> None:
+    ends.stream.write(b"?", 0.01)
+    ends.serve(lambda server: server.sendall(b"1")).result()
+    time.sleep(0.05)
+    assert ends.stream.read(1) == b"1"
+    ends.serve(lambda server: server.sendall(b"2")).result()
+    with pytest.raises(httpcore.ReadTimeout):
+        ends.stream.read(1)
+    ends.stream.write(b"?", SECONDS)
+    assert ends.read(1) == b"2"
 
 
 def test_the_end_is_no_bytes(ends: Ends) -> None:
