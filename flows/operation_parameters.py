@@ -77,12 +77,15 @@ def _typed(value: Any, shape: Shape, path: str) -> Any:
     if shape.kind == "union":
         hash_given = isinstance(value, Mapping)
         fitting = [one for one in shape.alternatives if (one.kind in {"hash", "map", "list"}) == hash_given]
-        return _typed(value, fitting[0], path) if fitting else value
+        # Such as "inf" or a number: whichever makes more than a text of it, if one does.
+        return next((typed for one in fitting if (typed := _typed(value, one, path)) != value), value)
     if isinstance(value, Mapping):
         if shape.kind == "list" and shape.item is not None and all(number.isdecimal() for number in value):
             return [_typed(value[number], shape.item, below(path, number)) for number in _numbers(value, path)]
         if shape.kind == "hash":
             return _typed_fields(value, shape.fields, path)
+        if shape.kind == "map" and shape.item is not None:
+            return {name: _typed(inner, shape.item, below(path, name)) for name, inner in value.items()}
         return dict(value)
     if value == "":
         return value
