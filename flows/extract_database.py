@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnClause,
     Connection,
     DateTime,
     Float,
@@ -152,7 +153,8 @@ class Database:
         known = {*dead["id"].to_pylist()} if dead is not None else set[str]()
         for file in own:
             known |= {*folder.rows(table.name, file.window, staged=False, columns=["id"])["id"].to_pylist()}
-        some: Select[Any] = select(column("id")).select_from(Table(table.name, MetaData())).limit(AT_ONCE)
+        id: ColumnClause[Any] = column("id")
+        some: Select[Any] = select(id).select_from(Table(table.name, MetaData())).limit(AT_ONCE)
         ids = connection.execute(some).scalars().all()
         if ids and known.isdisjoint(ids):
             raise DatabaseError(
@@ -209,7 +211,8 @@ class _Load:
         found = list(self._connection.execute(query).mappings())
         known = {row["file"]: (row["sha256"], row["rows"]) for row in found}
         if inspect(self._connection).has_table(self._name):
-            there = self._connection.execute(select(literal_column("*")).select_from(self._table).limit(0)).keys()
+            everything: ColumnClause[Any] = literal_column("*")
+            there = self._connection.execute(select(everything).select_from(self._table).limit(0)).keys()
             others = {*there} != {*self._table.columns.keys()}
             if others and not found:
                 raise DatabaseError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field
 
@@ -54,11 +54,12 @@ def typed_parameters(operation: str, rows: Sequence[OperationParameter]) -> dict
         *path, last = re.findall(r"[^\[\]]+", row.name)
         place = tree
         for part in path:
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
+            inside: Any = place.setdefault(part, {})
+            if not isinstance(inside, dict):
                 raise ParameterError(
                     f"{row.name} is inside a parameter that has a value of its own", operation=operation
                 )
+            place = cast("dict[str, Any]", inside)
         if last in place:
             raise ParameterError(f"{row.name} is given twice", operation=operation)
         place[last] = row.value
@@ -77,13 +78,17 @@ def _typed(value: Any, shape: Shape, path: str) -> Any:
     if shape.kind == "union":
         hash_given = isinstance(value, Mapping)
         fitting = [one for one in shape.alternatives if (one.kind in {"hash", "map", "list"}) == hash_given]
-        return _typed(value, fitting[0], path) if fitting else value
+        # Such as "inf" or a number: whichever makes more than a text of it, if one does.
+        return next((typed for one in fitting if (typed := _typed(value, one, path)) != value), value)
     if isinstance(value, Mapping):
-        if shape.kind == "list" and shape.item is not None and all(number.isdecimal() for number in value):
-            return [_typed(value[number], shape.item, below(path, number)) for number in _numbers(value, path)]
+        inside = cast("Mapping[str, Any]", value)
+        if shape.kind == "list" and shape.item is not None and all(number.isdecimal() for number in inside):
+            return [_typed(inside[number], shape.item, below(path, number)) for number in _numbers(inside, path)]
         if shape.kind == "hash":
-            return _typed_fields(value, shape.fields, path)
-        return dict(value)
+            return _typed_fields(inside, shape.fields, path)
+        if shape.kind == "map" and shape.item is not None:
+            return {name: _typed(inner, shape.item, below(path, name)) for name, inner in inside.items()}
+        return dict(inside)
     if value == "":
         return value
     if shape.kind in {"integer", "timestamp"} and re.fullmatch(r"-?\d{1,18}", value):

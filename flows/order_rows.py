@@ -76,14 +76,15 @@ def _csv_rows(path: Path, name: str, columns: Sequence[str], needed: Sequence[Se
 
 
 def _parquet_rows(path: Path, name: str, columns: Sequence[str], needed: Sequence[Sequence[str]]) -> Iterator[Row]:
-    import pyarrow as pa  # loaded where it is wanted: most runs read no Parquet
-    import pyarrow.parquet as pq
+    from prefect_stripe.flows.arrow import pa, pq  # loaded where it is wanted: most runs read no Parquet
 
     number = 0
     try:
         with pq.ParquetFile(path) as file:
             # What pandas keeps of a frame's own index says nothing of an order.
-            header = [column for column in file.schema_arrow.names if not re.fullmatch(r"__index_level_\d+__", column)]
+            header: list[str] = [
+                column for column in file.schema_arrow.names if not re.fullmatch(r"__index_level_\d+__", column)
+            ]
             check_header(name, header, columns, needed)
             for batch in file.iter_batches(batch_size=1000, columns=header):
                 for cells in batch.to_pylist():

@@ -48,7 +48,7 @@ class Wanted(Generic[R]):
 
     def __post_init__(self) -> None:
         """Refuse what is no account: Prefect checks what a flow is given, and not what a task is."""
-        if not isinstance(self.credentials, StripeCredentials):
+        if not isinstance(self.credentials, StripeCredentials):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ParameterError(
                 f"credentials: expected StripeCredentials, got {type(self.credentials).__name__}; make it by "
                 "StripeCredentials(api_key=…) or StripeCredentials.load('NAME'), in async code await "

@@ -47,7 +47,7 @@ def create_invoice(
             two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `customer`, `currency`, `collection_method`, `days_until_due`,
-            `auto_advance`, `metadata`.
+            `auto_advance`, `metadata`; `application_fee_amount` in minor units.
 
     Returns:
         The invoice.
@@ -155,7 +155,7 @@ def update_invoice(
             two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
         **params: Stripe's parameters, such as `description`, `due_date` (aware datetime), `collection_method`,
-            `metadata`.
+            `metadata`; `application_fee_amount` in minor units.
 
     Returns:
         The invoice.

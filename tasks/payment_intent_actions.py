@@ -46,7 +46,8 @@ def confirm_payment_intent(
         slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
             two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
-        **params: Stripe's parameters, such as `payment_method`, `off_session`, `return_url`.
+        **params: Stripe's parameters, such as `payment_method`, `off_session`, `return_url`; `amount_to_confirm` in
+            minor units.
 
     Returns:
         The PaymentIntent.
@@ -390,8 +391,8 @@ def apply_payment_intent_customer_balance(
 ) -> Wanted[StripeObject]:
     """Pay a PaymentIntent from the customer's cash balance. Stripe page: "Reconcile a customer_balance PaymentIntent".
 
-    For payments by bank transfer (`customer_balance`) whose money has arrived. Needed only where cash balances are
-    reconciled by hand: otherwise Stripe does it by itself.
+    Legal from `requires_action` with the next action `display_bank_transfer_instructions`, once the money has arrived.
+    Needed only where cash balances are reconciled by hand: otherwise Stripe does it by itself.
 
     Args:
         credentials: As whom.

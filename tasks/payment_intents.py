@@ -143,8 +143,8 @@ def update_payment_intent(
 ) -> Wanted[StripeObject]:
     """Update a PaymentIntent. Stripe page: "Update a PaymentIntent".
 
-    The amount may change until it is authorised or paid. What is not given stays as it is; `metadata` is merged, `''`
-    clears a field.
+    The amount may change in `requires_payment_method`, `requires_confirmation` and `requires_action`. What is not given
+    stays as it is; `metadata` is merged, `''` clears a field.
 
     Args:
         credentials: As whom.

@@ -147,7 +147,8 @@ def update_payment_link(
         slot: What tells this write from others of the same operation in the run, instead of the parameters: needed for
             two that are alike, and where a parameter is another at each try, such as a time.
         stripe_account: Connected account (`acct_…`), where it is not the credentials' own.
-        **params: Stripe's parameters, such as `active`, `line_items`, `metadata`.
+        **params: Stripe's parameters, such as `active`, `line_items`, `metadata`; `application_fee_amount` in minor
+            units.
 
     Returns:
         The payment link.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request, missing_parameter, no_such
@@ -37,6 +37,13 @@ _PLAIN: Final = (
     "payment_method_types",
     "submit_type",
 )
+_INSIDE: Final[Mapping[str, Row]] = {  # [SDK]
+    "custom_fields": {"optional": False},
+    "payment_intent_data": {"metadata": {}},
+    "restrictions": {"completed_sessions": {"count": 0}},
+    "subscription_data": {"invoice_settings": {"issuer": {"type": "self"}}, "metadata": {}},
+}
+"""What is in each hash, given or not."""
 
 
 def create_payment_link(ctx: Context) -> Row:
@@ -151,10 +158,22 @@ def _fields(row: Row, params: Mapping[str, Any]) -> Row:
     for name in hashes:
         if name in params:
             given = params[name]
-            fields[name] = {**(row[name] or {}), **given} if given is not None else None
+            inside = _INSIDE.get(name, {})
+            fields[name] = None if given is None else _filled({**(row[name] or {}), **given}, inside)
     if "custom_fields" in fields:
-        fields["custom_fields"] = fields["custom_fields"] or []
+        asked: list[Row] = fields["custom_fields"] or []
+        fields["custom_fields"] = [_filled(one, _INSIDE["custom_fields"]) for one in asked]
     return fields
+
+
+def _filled(given: Row, inside: Row) -> Row:
+    filled = dict(given)
+    for name, value in inside.items():
+        if isinstance(value, dict):
+            filled[name] = _filled(filled.get(name) or {}, cast("Row", value))
+        else:
+            filled.setdefault(name, value)
+    return filled
 
 
 def update_payment_link(ctx: Context) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import pytest
@@ -15,6 +15,7 @@ from prefect_stripe.client import InvalidRequestError, ParameterError
 from prefect_stripe.flows import OperationParameter, run_operation
 from prefect_stripe.flows.operation_parameters import typed_parameters
 from prefect_stripe.flows.run_operation import OperationName
+from prefect_stripe.schema import Shape, parameters, problems
 from tests.flows.told import Told
 from tests.flows.world import World
 
@@ -46,6 +47,16 @@ def credentials(world: World) -> StripeCredentials:
             {"lines": [{"amount": 7, "discountable": True}, {"amount": -5}]},
         ),
         ("retrieve_invoice", {"expand[0]": "customer"}, {"expand": ["customer"]}),
+        (
+            "create_price",
+            {"currency_options[eur][unit_amount]": "9"},
+            {"currency_options": {"eur": {"unit_amount": 9}}},
+        ),
+        (
+            "create_price",
+            {"tiers[0][up_to]": "10", "tiers[1][up_to]": "inf"},
+            {"tiers": [{"up_to": 10}, {"up_to": "inf"}]},
+        ),
         # What does not fit stays as it is written, and is refused by its name.
         ("create_price", {"unit_amount": "12.50", "active": "yes"}, {"unit_amount": "12.50", "active": "yes"}),
         ("create_price", {"nonsense[0]": "1"}, {"nonsense": {"0": "1"}}),
@@ -54,6 +65,40 @@ def credentials(world: World) -> StripeCredentials:
 def test_text_becomes_what_stripe_takes(operation: str, given: Mapping[str, str], typed: Mapping[str, Any]) -> None:
     found = typed_parameters(operation, rows(given))
     assert repr(found) == repr(typed), "True is not 1"
+
+
+WRITTEN = {
+    "boolean": "true",
+    "decimal": "12.5",
+    "integer": "-7",
+    "number": "12.5",
+    "string": "a text",
+    "timestamp": "1767225600",
+}
+
+
+def written(shape: Shape, name: str) -> Iterator[tuple[str, str]]:
+    """Every value that a parameter can have inside, as it is written in the form."""
+    for alternative in shape.alternatives:
+        yield from written(alternative, name)
+    for field, inner in shape.fields.items():
+        yield from written(inner, f"{name}[{field}]")
+    if shape.item is not None:
+        yield from written(shape.item, f"{name}[{'0' if shape.kind == 'list' else 'eur'}]")
+    for text in (*shape.choices, *([WRITTEN[shape.kind]] if shape.kind in WRITTEN else [])):
+        yield name, text
+
+
+@pytest.mark.parametrize("operation", get_args(OperationName))
+def test_every_parameter_of_every_operation_can_be_written(operation: str) -> None:
+    # One at a time: those that it is required beside are missing.
+    assert [
+        str(problem)
+        for parameter, shape in parameters(operation).items()
+        for row in written(shape, parameter)
+        for problem in problems(operation, typed_parameters(operation, rows(dict([row]))))
+        if problem.code != "missing"
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,14 @@ def test_each_layer_has_its_import_name() -> None:
     }
 
 
+def test_pyright_is_told_of_each_layer() -> None:
+    # Unlike mypy it follows no links inside of a folder, and says nothing of what it leaves out.
+    included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]["include"]
+    layers = {f"prefect_stripe/{path.name}" for path in PACKAGE.iterdir() if path.is_symlink()}
+    assert layers
+    assert layers - {*included} == set()
+
+
 def test_wheel_has_the_files_of_the_tree(built: Path) -> None:
     in_wheel = {name for name in _contents(_only(built, "*.whl")) if ".dist-info/" not in name}
     assert in_wheel == _files(PACKAGE)

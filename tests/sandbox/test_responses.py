@@ -116,6 +116,15 @@ CATALOGUE: tuple[dict[str, str], ...] = (
         "expand[]": "currency_options",
     },
 )
+LINK = {
+    "custom_fields[0][key]": "engraving",
+    "custom_fields[0][label][custom]": "Engraving",
+    "custom_fields[0][label][type]": "custom",
+    "custom_fields[0][type]": "text",
+    "payment_intent_data[description]": "From the shop",
+    "restrictions[completed_sessions][limit]": "3",
+}
+SUBSCRIBING = {"subscription_data[description]": "From the shop"}
 MUG = {
     "default_price_data[unit_amount]": "900",
     "marketing_features[0][name]": "Large",
@@ -190,7 +199,9 @@ def samples(http: httpx.Client, sandbox: Sandbox, customer: str) -> dict[str, li
     )
     call("POST", "/v1/refunds", payment_intent=intent["id"])
     call("POST", f"/v1/test_helpers/customers/{customer}/fund_cash_balance", amount=5, currency="usd")
-    link = call("POST", "/v1/payment_links", **{"line_items[0][price]": price["id"], "line_items[0][quantity]": "1"})
+    for sold, more in ((price["id"], {}), (price["id"], LINK), (monthly["id"], SUBSCRIBING)):
+        items = {"line_items[0][price]": sold, "line_items[0][quantity]": "1"}
+        link = call("POST", "/v1/payment_links", **items, **more)
     call("GET", f"/v1/payment_links/{link['id']}/line_items")
     for actions in (("void",), ("mark_uncollectible",), ()):
         sent = {"customer": customer, "collection_method": "send_invoice", "days_until_due": 3, "currency": "usd"}

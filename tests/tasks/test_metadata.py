@@ -27,6 +27,7 @@ CARRY_THEIR_KEY = {
 
 def test_just_what_can_only_be_found_by_its_metadata_carries_its_key(credentials: StripeCredentials) -> None:
     calls: dict[str, Call] = {}
+    as_given: dict[str, Call] = {}
 
     @flow
     def run() -> None:
@@ -34,11 +35,14 @@ def test_just_what_can_only_be_found_by_its_metadata_carries_its_key(credentials
             if operation.writes:
                 function: Any = inspect.unwrap(getattr(tasks, operation.name).fn)
                 given = dict.fromkeys(required(operation.name), "anything")
-                calls[operation.name] = identified(function(credentials, *operation.ids, **given)).call
+                wanted = function(credentials, *operation.ids, **given)
+                as_given[operation.name], calls[operation.name] = wanted.call, identified(wanted).call
 
     run()
     carrying = {name: call.params.get("metadata") for name, call in calls.items() if "metadata" in call.params}
     assert carrying == {name: {"prefect_stripe_key": calls[name].idempotency_key} for name in CARRY_THEIR_KEY}
+    without = {name: {k: v for k, v in call.params.items() if k != "metadata"} for name, call in calls.items()}
+    assert without == {name: call.params for name, call in as_given.items()}, "nothing else is added"
     # A key is not sent with DELETE, which is the same however often it is done.
     keyless = {name for name, call in calls.items() if call.idempotency_key is None}
     assert keyless == {name for name in calls if OPERATIONS[name].method == "DELETE"}

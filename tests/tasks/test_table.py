@@ -205,6 +205,19 @@ def test_the_docstring_tells_everything(operation: Operation) -> None:
 
 
 @every_operation
+def test_the_docstring_tells_the_unit_of_what_is_money(operation: Operation) -> None:
+    money = [name for name in parameters(operation.name) if re.search(r"(^|_)amounts?($|_to_)", name)]
+    said = " ".join((TASKS[operation.name].fn.__doc__ or "").lower().split())
+    assert not money or "minor unit" in said or "cents" in said, money
+
+
+@every_operation
+def test_the_docstring_of_an_action_tells_the_states_it_is_legal_in(operation: Operation) -> None:
+    if operation.goal and operation.method == "POST":
+        assert "\nLegal " in inspect.cleandoc(TASKS[operation.name].fn.__doc__ or "")
+
+
+@every_operation
 def test_a_documented_parameter_exists(operation: Operation) -> None:
     doc = sections(inspect.cleandoc(TASKS[operation.name].fn.__doc__ or ""))
     stripes_own = doc["Args"].split("**params:")[1]
