@@ -35,8 +35,8 @@ from prefect_stripe.client.streams import Stream, connected
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
 FRESH_SECONDS: Final = 0.1
-"""For so long after its last answer a connection is taken to be open: to ask is a system call, at which a thread loses
-its turn to others. One that was closed all the same brings no answer, and the request is sent again.
+"""For so long after its last answer a connection is taken to be open for a read: to ask is a system call, at which a
+thread loses its turn to others. One that was closed all the same brings no answer, and the request is sent again.
 """
 
 _FAILURES: Final = (
@@ -76,7 +76,8 @@ class Pool:
             self._turns.put(None)
 
     def _send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
-        lane, over = self._idle.take()
+        # What came unasked would be taken for the answer, and what a write did must never be taken from another's.
+        lane, over = self._idle.take(ask=request.method != "GET")
         if over is not None:
             over.close()
         answered = False
@@ -130,7 +131,8 @@ class AsyncPool:
     async def send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
         """Send a request, once, and wait for its answer."""
         async with self._turns:
-            lane, over = self._idle.take()
+            # It costs nothing here: the event loop has been told already.
+            lane, over = self._idle.take(ask=True)
             if over is not None:
                 await over.aclose()
             try:
@@ -174,15 +176,18 @@ class _Idle(Generic[Lane]):
         self._lanes: deque[tuple[float, Lane]] = deque()
         self._lock = threading.Lock()
 
-    def take(self) -> tuple[Lane | None, Lane | None]:
-        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot."""
+    def take(self, *, ask: bool) -> tuple[Lane | None, Lane | None]:
+        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot.
+
+        Args:
+            ask: Whether also one that has answered a moment ago is asked if it is open, and silent.
+        """
         with self._lock:
             if not self._lanes:
                 return None, None
             idle_since, lane = self._lanes.pop()
-        # A proxy looks after its connection itself. To ask costs nothing in async use, which has been told already.
-        fresh = isinstance(lane, SyncLane) and time.monotonic() - idle_since < FRESH_SECONDS
-        if isinstance(lane, _PROXIES) or fresh:
+        # A proxy looks after its connection itself.
+        if isinstance(lane, _PROXIES) or not (ask or time.monotonic() - idle_since >= FRESH_SECONDS):
             return lane, None
         if not (lane.is_closed() or lane.has_expired()):
             return lane, None
