@@ -25,6 +25,20 @@ _NOBODY: Final = {
     **dict.fromkeys(("address", "email", "name", "phone", "shipping")),
 }
 
+_NOT_FORESEEN: Final = (
+    "billing_cycle_anchor",
+    "billing_schedules",
+    "cancel_at",
+    "cancel_at_period_end",
+    "cancel_now",
+    "pause",
+    "proration_date",
+    "resume_at",
+    "start_date",
+    "trial_end",
+)
+"""Changes to a subscription that would make it another preview, by rules that the sandbox has not: refused [own]."""
+
 
 def preview_invoice(ctx: Context) -> Row:
     params = ctx.params
@@ -33,6 +47,10 @@ def preview_invoice(ctx: Context) -> Row:
         raise bad_request("The sandbox does not simulate subscription schedules.", param="schedule")
     subscription = _subscription(ctx)
     details: Row = params.get("subscription_details") or {}
+    for name in _NOT_FORESEEN:
+        if details.get(name) and details[name] != {"type": "unchanged"}:
+            path = f"subscription_details[{name}]"
+            raise bad_request(f"The sandbox does not simulate `{path}`.", param=path)
     if subscription is None and not details.get("items") and not params.get("invoice_items"):  # [3P; text K]
         raise bad_request(
             "You must provide a `subscription`, a `schedule`, `subscription_details[items]`, "

@@ -110,13 +110,28 @@ def _add_item(ctx: Context, subscription: Row, plan: Row, quantity: int) -> Row:
             "current_period_start": ctx.now,
             "discounts": [],
             "metadata": {},
-            "plan": {"id": plan["id"], "object": "plan", "active": True, "currency": plan["currency"]},
+            "plan": _plan(plan),
             "price": {name: value for name, value in plan.items() if name[0] != "_"},
             "quantity": quantity,
             "subscription": subscription["id"],
             "tax_rates": [],
         },
     )
+
+
+def _plan(price: Row) -> Row:
+    """A recurring price as it was called before there were prices [SDK]."""
+    same = ("id", "active", "billing_scheme", "created", "currency", "livemode", "metadata", "nickname", "product")
+    recurring = ("interval", "interval_count", "meter", "trial_period_days", "usage_type")
+    return {
+        **{name: price[name] for name in same},
+        **{name: price["recurring"].get(name) for name in recurring},
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
+    }
 
 
 def _status(row: Row, wanted: str) -> bool:

@@ -230,6 +230,32 @@ def test_a_subscription_is_previewed_and_listed(http: httpx.Client, sandbox: San
     assert http.post("/v1/invoices/create_preview", data=changed).json()["total"] == 25000
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "refused"),
+    [
+        ("cancel_now", "true", True),
+        ("cancel_at_period_end", "true", True),
+        ("trial_end", "now", True),
+        ("proration_date", "1900000000", True),
+        ("resume_at", "now", True),
+        ("billing_cycle_anchor[type]", "now", True),
+        ("billing_cycle_anchor[type]", "unchanged", False),
+        ("cancel_now", "false", False),
+        ("proration_behavior", "none", False),
+    ],
+)
+def test_a_preview_of_what_is_not_simulated_is_refused(
+    http: httpx.Client, sandbox: Sandbox, customer: str, name: str, value: str, refused: bool
+) -> None:
+    monthly = price(http, unit_amount="5000", **{"recurring[interval]": "month"})["id"]
+    made = sandbox.seed("subscription", customer=customer, price=monthly)
+    first, *rest = name.split("[")
+    path = f"subscription_details[{first}]"
+    asked = {"subscription": made["id"], "[".join((path, *rest)): value}
+    answer = http.post("/v1/invoices/create_preview", data=asked)
+    assert answer.json().get("error", {}).get("param") == (path if refused else None)
+
+
 def test_a_subscription_of_a_quarter_ends_in_a_quarter(http: httpx.Client, sandbox: Sandbox, customer: str) -> None:
     every = {"recurring[interval]": "month", "recurring[interval_count]": "3"}
     quarterly = price(http, unit_amount="5000", **every)["id"]

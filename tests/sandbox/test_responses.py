@@ -32,6 +32,7 @@ OBJECTS: dict[str, type[Any]] = {
     "payment_link": stripe.PaymentLink,
     "payment_method": stripe.PaymentMethod,
     "payout": stripe.Payout,
+    "plan": stripe.Plan,
     "price": stripe.Price,
     "product": stripe.Product,
     "refund": stripe.Refund,
