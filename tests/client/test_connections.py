@@ -119,9 +119,10 @@ def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Ca
 def test_a_connection_that_ended_a_moment_ago_costs_another_try_and_nothing_else(
     call: Caller, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def twice() -> list[int]:
+    async def twice() -> None:
         client = AsyncStripeClient(config)
-        return [(await client.call("retrieve_customer", "cus_1")).tries for _ in range(2)]
+        for _ in range(2):
+            await client.call("retrieve_customer", "cus_1")
 
     # However slow this machine is.
     monkeypatch.setattr(transport, "FRESH_SECONDS", 60.0)
@@ -133,7 +134,7 @@ def test_a_connection_that_ended_a_moment_ago_costs_another_try_and_nothing_else
         assert server.ended.acquire(timeout=5)
         assert client.call("retrieve_customer", "cus_1").tries == 2
     else:
-        assert len(asyncio.run(twice())) == 2
+        asyncio.run(twice())
     assert [request.connection for request in server.seen] == [1, 2]
 
 
