@@ -6,9 +6,8 @@ answer and decodes it, and does nothing else: what it costs is the floor for eve
 
 from __future__ import annotations
 
-import asyncio
 import http.client
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -22,7 +21,6 @@ from httpx_aiohttp import AiohttpTransport
 
 from prefect_stripe.client import API_VERSION, AsyncStripeClient, ClientConfig, StripeClient
 from prefect_stripe.client.exchange import USER_AGENT
-from prefect_stripe.client.streams import AsyncStream, Stream, connected
 
 KEY: Final = "sk_test_benchmark"
 PATH: Final = "/v1/invoices/in_1"
@@ -33,13 +31,14 @@ HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
 }
-TIMEOUT: Final = httpx.Timeout(80, connect=10)
+SECONDS, CONNECT_SECONDS = 80.0, 10.0
+TIMEOUT: Final = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
 MANY: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 OURS: Final = "prefect-stripe"
 SDK: Final = "official SDK"
-FLOOR: Final = "httpcore connection"
-"""The bare transport that our client is built on, over the same streams."""
+TRANSPORTS: Final = ("http.client", "httpcore", "httpx", "httpx-aiohttp", "aiohttp")
+"""What else a client could be built on."""
 
 SyncCall = Callable[[], Any]
 AsyncCall = Callable[[], Awaitable[Any]]
@@ -53,9 +52,8 @@ def sync_calls(base: str) -> dict[str, SyncCall]:
     client = httpx.Client(limits=MANY, timeout=TIMEOUT, headers=HEADERS)
     return {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
-        FLOOR: _httpcore(base, _OurStream()),
         SDK: lambda: sdk.v1.invoices.retrieve("in_1"),
-        "httpcore connection over its own stream": _httpcore(base, None),
+        "httpcore": _httpcore(base),
         "httpx": lambda: orjson.loads(client.get(base + PATH).content),
         "http.client": _http_client(base),
     }
@@ -75,9 +73,8 @@ def async_calls(base: str, stack: AsyncExitStack) -> dict[str, AsyncCall]:
 
     return {
         OURS: lambda: ours.call("retrieve_invoice", "in_1"),
-        FLOOR: _async_httpcore(base, _OurStreams()),
         SDK: lambda: sdk.v1.invoices.retrieve_async("in_1"),
-        "httpcore connection over anyio": _async_httpcore(base, None),
+        "httpcore": _async_httpcore(base),
         "httpx": _async_httpx(base, client()),
         "httpx-aiohttp": _async_httpx(base, client(transport=AiohttpTransport(limits=MANY))),
         "aiohttp": _aiohttp(base, stack),
@@ -122,12 +119,12 @@ def _request(base: str) -> tuple[httpcore.Origin, Callable[[], httpcore.Request]
     return httpcore.Origin(b"http", host, port), make
 
 
-def _httpcore(base: str, network: httpcore.NetworkBackend | None) -> SyncCall:
+def _httpcore(base: str) -> SyncCall:
     origin, request = _request(base)
     idle: list[httpcore.HTTPConnection] = []
 
     def call() -> Any:
-        connection = _taken(idle) or httpcore.HTTPConnection(origin, network_backend=network)
+        connection = _taken(idle) or httpcore.HTTPConnection(origin)
         response = connection.handle_request(request())
         body = response.read()
         response.close()
@@ -137,42 +134,15 @@ def _httpcore(base: str, network: httpcore.NetworkBackend | None) -> SyncCall:
     return call
 
 
-class _OurStream(httpcore.SyncBackend):
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> Stream:
-        return Stream(super().connect_tcp(host, port, timeout, local_address, socket_options))
-
-
-class _OurStreams(httpcore.AsyncNetworkBackend):
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> AsyncStream:
-        return await connected(host, port, None, timeout or 0)
-
-
-def _async_httpcore(base: str, network: httpcore.AsyncNetworkBackend | None) -> AsyncCall:
+def _async_httpcore(base: str) -> AsyncCall:
     origin, request = _request(base)
     idle: list[httpcore.AsyncHTTPConnection] = []
-    # Our streams leave it to their caller how long an answer may take; httpcore's own see to it at each read.
-    seconds = None if network is None else 90.0
 
     async def call() -> Any:
-        connection = _taken(idle) or httpcore.AsyncHTTPConnection(origin, network_backend=network)
-        async with asyncio.timeout(seconds):
-            response = await connection.handle_async_request(request())
-            body = await response.aread()
-            await response.aclose()
+        connection = _taken(idle) or httpcore.AsyncHTTPConnection(origin)
+        response = await connection.handle_async_request(request())
+        body = await response.aread()
+        await response.aclose()
         idle.append(connection)
         return orjson.loads(body)
 
@@ -183,7 +153,7 @@ def _http_client(base: str) -> SyncCall:
     idle: list[http.client.HTTPConnection] = []
 
     def call() -> Any:
-        connection = _taken(idle) or http.client.HTTPConnection(urlsplit(base).netloc, timeout=80)
+        connection = _taken(idle) or http.client.HTTPConnection(urlsplit(base).netloc, timeout=SECONDS)
         connection.request("GET", PATH, headers=HEADERS)
         body = connection.getresponse().read()
         idle.append(connection)
@@ -200,7 +170,7 @@ def _async_httpx(base: str, client: httpx.AsyncClient) -> AsyncCall:
 
 
 def _aiohttp(base: str, stack: AsyncExitStack) -> AsyncCall:
-    connector, timeout = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(80)
+    connector, timeout = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(SECONDS)
     session = aiohttp.ClientSession(headers=HEADERS, connector=connector, timeout=timeout)
     stack.push_async_callback(session.close)
 

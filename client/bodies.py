@@ -1,4 +1,4 @@
-"""The body of an answer: taken in and unpacked up to a size that no answer of Stripe's comes near."""
+"""The body of an answer: unpacked up to a size that no answer of Stripe's comes near."""
 
 from __future__ import annotations
 
@@ -11,28 +11,8 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 class OversizedError(Exception):
     """There is more of it than any answer of Stripe's has; perhaps it never ends."""
 
-
-class Body:
-    """The pieces of a body as they come in."""
-
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def add(self, piece: bytes) -> None:
-        """Take in the next piece.
-
-        Raises:
-            OversizedError: It is too much.
-        """
-        self._size += len(piece)
-        if self._size > MOST_BYTES:
-            raise OversizedError
-        self._pieces.append(piece)
-
-    def whole(self) -> bytes:
-        """Return what came in."""
-        return b"".join(self._pieces)
+        super().__init__(f"the answer is larger than {MOST_BYTES // 2**20} MB")
 
 
 def unpacked(packed: bytes) -> bytes:

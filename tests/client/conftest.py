@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from prefect_stripe.client import transport
 from tests.client.server import Caller, Server
 
 
@@ -33,8 +35,9 @@ def call(request: pytest.FixtureRequest, server: Server) -> Caller:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1, and its key, in one file."""
+    """A certificate of 127.0.0.1 and of a host that there is not, and its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
+    hosts = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("api.stripe.example")]
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
     made = (
@@ -45,7 +48,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -55,3 +58,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
     return path
+
+
+@pytest.fixture
+def tls_server(certificate: Path) -> Iterator[Server]:
+    """The scripted server, with TLS; and a client that has not read yet whom to trust."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    with Server() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+    transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]

@@ -1,437 +1,419 @@
-"""Connections: kept, dropped, shared by threads and loops, and where they never go."""
+"""One connection: all that was written and read, in time, over plain sockets and over TLS."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
-import json
-import logging
-import os
+import hashlib
+import signal
 import socket
-import subprocess
-import sys
+import ssl
+import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
-import h11
-import httpcore
 import pytest
 
-from prefect_stripe.client import (
-    APIConnectionError,
-    APIError,
-    AsyncStripeClient,
-    ClientConfig,
-    RetryPolicy,
-    StripeClient,
-    transport,
-)
-from tests.client.server import CUSTOMER, KEY, Act, Caller, Server, answer, say_nothing
+from prefect_stripe.client import sockets
+from prefect_stripe.client.connections import AsyncConnection, Connection, ConnectTimeoutError, connected
+from prefect_stripe.client.exchange import Answer, WireRequest
+from prefect_stripe.client.http1 import Address, BrokenAnswerError
+
+LARGE = b"0123456789abcdef" * 2**19  # 8 MB: more than the buffers of two sockets hold
+SECONDS = 30.0
+GET = WireRequest("GET", "/v1/a", {})
 
 
-@pytest.fixture
-def other() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def posted(body: bytes) -> WireRequest:
+    return WireRequest("POST", "/v1/a", {}, body)
 
 
-def slowly(act: Act) -> Act:
-    def slow(connection: socket.socket) -> bool:
-        time.sleep(0.05)
-        return act(connection)
-
-    return slow
+def answer(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-def at_once(number: int, do: Callable[[], object]) -> None:
-    with ThreadPoolExecutor(number) as threads:
-        for future in [threads.submit(do) for _ in range(number)]:
-            future.result()
+def address_of(listener: socket.socket, certificate: Path | None = None) -> Address:
+    host, port = listener.getsockname()
+    tls = ssl.create_default_context(cafile=certificate) if certificate else None
+    return Address(host, port, tls, f"{host}:{port}", "")
 
 
-def test_one_connection_serves_one_after_another(server: Server) -> None:
-    client = StripeClient(Caller(server, sync=True).config())
-    for _ in range(5):
-        client.call("retrieve_customer", "cus_1")
-    assert {request.connection for request in server.seen} == {1}
+class Ends:
+    """Both ends of a connection: ours, and that of a server, which does things of its own in a thread."""
+
+    def __init__(self, certificate: Path | None) -> None:
+        self.threads = ThreadPoolExecutor(2)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            accepted = self.threads.submit(_accepted, listener, certificate)
+            self.ours = Connection(address_of(listener, certificate), SECONDS)
+            self.server = accepted.result()
+        # What is sent is there: not held back until what was sent before it is acknowledged.
+        self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.server.settimeout(SECONDS)
+
+    def exchange(self, request: WireRequest = GET, seconds: float = SECONDS) -> Future[Answer]:
+        return self.threads.submit(self.ours.exchange, request, seconds)
+
+    def exchange_here(self, request: WireRequest = GET, seconds: float = SECONDS) -> Answer:
+        return self.ours.exchange(request, seconds)
+
+    def exchange_in_a_thread(self, request: WireRequest = GET, seconds: float = SECONDS) -> Answer:
+        return self.exchange(request, seconds).result()
+
+    def take_request(self) -> bytes:
+        found = b""
+        while not found.endswith(b"\r\n\r\n"):
+            part = self.server.recv(1)
+            assert part
+            found += part
+        return found
+
+    def close(self) -> None:
+        self.ours.close()
+        self.server.close()
+        self.threads.shutdown()
 
 
-def test_all_clients_and_connected_accounts_share_connections(server: Server) -> None:
-    caller = Caller(server, sync=True)
-    for account in ("acct_1", "acct_2"):
-        StripeClient(caller.config(stripe_account=account, timeout=3.0)).call("retrieve_customer", "cus_1")
-    assert server.connections == 1
+def _accepted(listener: socket.socket, certificate: Path | None) -> socket.socket:
+    server, _ = listener.accept()
+    if certificate is None:
+        return server
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context.wrap_socket(server, server_side=True)
 
 
-def test_async_calls_of_one_loop_share_connections(server: Server) -> None:
-    async def run() -> None:
-        for _ in range(5):
-            await AsyncStripeClient(Caller(server, sync=False).config()).call("retrieve_customer", "cus_1")
-
-    asyncio.run(run())
-    assert server.connections == 1
+@pytest.fixture(params=["plain", "TLS"])
+def ends(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Ends]:
+    ends = Ends(certificate if request.param == "TLS" else None)
+    yield ends
+    ends.close()
 
 
-def test_a_connection_that_the_server_dropped_costs_no_more_than_a_retry(call: Caller, server: Server) -> None:
-    server.otherwise = answer(drop=True)
-    client = StripeClient(call.config())
-    async_client = AsyncStripeClient(call.config())
-
-    async def twice() -> None:
-        for number in range(2):
-            await async_client.call("create_customer", idempotency_key=f"k{number}")
-
-    if call.sync:
-        for number in range(2):
-            client.call("create_customer", idempotency_key=f"k{number}")
-    else:
-        asyncio.run(twice())
-    assert set(server.keys()) == {"k0", "k1"}
+plain = pytest.mark.parametrize("ends", ["plain"], indirect=True)
 
 
-def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Caller, server: Server) -> None:
-    async def twice() -> None:
-        client = AsyncStripeClient(config)
-        await client.call("create_customer")
-        assert server.ended.acquire(timeout=5)
-        for _ in range(3):  # turns of the loop, in which it learns of the end
-            await asyncio.sleep(0)
-        await client.call("create_customer")
-
-    config = call.config(retries=RetryPolicy(max_retries=0))
-    server.will(answer(drop=True))
-    if call.sync:
-        StripeClient(config).call("create_customer")
-        assert server.ended.acquire(timeout=5)
-        StripeClient(config).call("create_customer")
-    else:
-        asyncio.run(twice())
-    assert [request.connection for request in server.seen] == [1, 2]
+def test_more_than_the_other_takes_at_once_is_written_whole(ends: Ends) -> None:
+    going = ends.exchange(posted(LARGE))
+    ends.take_request()
+    # It has to wait by now: nobody reads on yet, and no buffer is as large.
+    assert not going.done()
+    digest, number = hashlib.sha256(), 0
+    while number < len(LARGE):
+        part = ends.server.recv(4096)
+        assert part, f"the end came after {number} bytes"
+        digest.update(part)
+        number += len(part)
+    assert digest.digest() == hashlib.sha256(LARGE).digest()
+    ends.server.sendall(answer(b"1"))
+    assert going.result().body == b"1"
+    assert ends.ours.usable
 
 
-def test_a_connection_that_ended_a_moment_ago_costs_another_try_and_nothing_else(
-    call: Caller, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def twice() -> None:
-        client = AsyncStripeClient(config)
-        for _ in range(2):
-            await client.call("retrieve_customer", "cus_1")
-
-    # However slow this machine is.
-    monkeypatch.setattr(transport, "FRESH_SECONDS", 60.0)
-    config = call.config(retries=RetryPolicy(base=0.0))
-    server.will(answer(drop=True))
-    if call.sync:
-        client = StripeClient(config)
-        assert client.call("retrieve_customer", "cus_1").tries == 1
-        assert server.ended.acquire(timeout=5)
-        assert client.call("retrieve_customer", "cus_1").tries == 2
-    else:
-        asyncio.run(twice())
-    assert [request.connection for request in server.seen] == [1, 2]
+Way = Callable[[Ends, WireRequest, float], Answer]
+either_way = pytest.mark.parametrize("exchange", [Ends.exchange_here, Ends.exchange_in_a_thread])
+"""In the main thread, to which signals come, an answer is waited for in a way of its own."""
 
 
-def test_threads_each_get_their_own_answer(server: Server) -> None:
-    def echo(number: int) -> str:
-        response = client.call("retrieve_customer", f"cus_{number}")
-        return str(response.data["id"])
-
-    def echoing(connection: socket.socket) -> bool:
-        return answer(body={"id": server.seen[-1].path})(connection)
-
-    client = StripeClient(Caller(server, sync=True).config())
-    server.otherwise = echoing
-    with ThreadPoolExecutor(1) as one:
-        assert list(one.map(echo, range(3))) == [f"/v1/customers/cus_{n}" for n in range(3)]
-    server.otherwise = slowly(answer())
-    with ThreadPoolExecutor(20) as many:
-        assert list(many.map(echo, range(40))) == ["cus_1"] * 40
-    assert server.connections <= 21
+@either_way
+def test_what_nobody_takes_is_given_up_in_time(ends: Ends, exchange: Way) -> None:
+    with pytest.raises(TimeoutError):
+        exchange(ends, posted(LARGE), 0.1)
+    assert not ends.ours.usable
 
 
-@pytest.mark.parametrize("sync", [True, False])
-def test_no_more_connections_than_there_are_lanes(server: Server, sync: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_LANES", 3)
-    server.otherwise = slowly(answer())
-    caller = Caller(server, sync)
-
-    async def gather() -> None:
-        client = AsyncStripeClient(caller.config())
-        await asyncio.gather(*(client.call("retrieve_customer", "cus_1") for _ in range(12)))
-
-    if sync:
-        at_once(12, lambda: caller("retrieve_customer", "cus_1"))
-    else:
-        asyncio.run(gather())
-    assert len(server.seen) == 12
-    assert server.connections == 3
+def test_an_answer_of_any_size_is_read_whole(ends: Ends) -> None:
+    going = ends.exchange()
+    ends.take_request()
+    ends.server.sendall(answer(LARGE))
+    assert going.result().body == LARGE
 
 
-def test_connections_end_with_their_event_loop(server: Server) -> None:
-    client = AsyncStripeClient(Caller(server, sync=False).config())
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(client.call("retrieve_customer", "cus_1"))
-    assert not server.ended.acquire(blocking=False)
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    assert server.ended.acquire(timeout=5)
-    assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
-    loop.close()
+def test_what_tls_holds_back_is_not_waited_for(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "_AT_ONCE", 5)
+    going = ends.exchange(GET, 2.0)
+    ends.take_request()
+    ends.server.sendall(answer(b"in one piece"))
+    assert going.result().body == b"in one piece"
 
 
-def test_an_event_loop_leaves_nothing_open_behind(server: Server) -> None:
-    caller = Caller(server, sync=False)
-    code = f"""
-import asyncio, warnings
-warnings.simplefilter("error")
-from prefect_stripe.client import AsyncStripeClient, ClientConfig
-client = AsyncStripeClient(ClientConfig(api_key={KEY!r}, api_base={caller.server.url!r}))
-async def several():
-    await asyncio.gather(*(client.call("retrieve_customer", "cus_1") for _ in range(5)))
-for _ in range(3):
-    asyncio.run(several())
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+@either_way
+def test_an_answer_that_does_not_come_is_given_up_in_time(ends: Ends, exchange: Way) -> None:
+    with pytest.raises(TimeoutError):
+        exchange(ends, GET, 0.1)
+    assert not ends.ours.usable
 
 
-def test_a_call_that_is_given_up_leaves_its_place_to_the_next(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> None:
-        client = AsyncStripeClient(Caller(server, sync=False).config())
+@either_way
+def test_an_answer_that_drips_is_given_up_in_time(ends: Ends, exchange: Way) -> None:
+    dripped = ends.threads.submit(_drip, ends.server, answer(bytes(60_000))[:-50_000])
+    with pytest.raises(TimeoutError):
+        exchange(ends, GET, 0.2)
+    ends.ours.close()
+    dripped.result()
+
+
+def _drip(server: socket.socket, begun: bytes) -> None:
+    with contextlib.suppress(OSError):
+        server.sendall(begun)
+        while True:
+            server.sendall(b" ")
+            time.sleep(0.01)
+
+
+def test_signals_do_not_make_the_time_longer(ends: Ends) -> None:
+    # Where they do, the connection ends at last.
+    threading.Timer(SECONDS / 3, ends.server.close).start()
+    before = signal.signal(signal.SIGALRM, lambda number, frame: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.call("retrieve_customer", "cus_1"), 0.05)
-        for _ in range(2):
-            assert (await client.call("retrieve_customer", "cus_1")).tries == 1
-
-    monkeypatch.setattr(transport, "MAX_LANES", 1)
-    server.will(say_nothing)
-    asyncio.run(run())
-    assert [request.connection for request in server.seen] == [1, 2, 2]
+            ends.exchange_here(GET, 0.2)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def test_a_call_that_is_interrupted_as_it_ends_leaves_no_answer_to_the_next(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(response: httpcore.Response) -> None:
-        monkeypatch.undo()
-        raise KeyboardInterrupt
-
-    client = StripeClient(Caller(server, sync=True).config())
-    monkeypatch.setattr(httpcore.Response, "close", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        client.call("retrieve_customer", "cus_1")
-    assert client.call("retrieve_customer", "cus_2").tries == 1
-    assert [request.connection for request in server.seen] == [1, 2]
+@pytest.mark.parametrize("seconds", [1e7, 1e10, float("inf")])
+def test_a_timeout_longer_than_the_system_counts_is_a_long_one(ends: Ends, seconds: float) -> None:
+    """What was written may have moved money: by then there is no error to be made of how long to wait."""
+    going = ends.exchange(GET, seconds)
+    ends.take_request()
+    ends.server.sendall(answer(b"late"))
+    assert going.result(SECONDS).body == b"late"
 
 
-def test_a_call_that_is_interrupted_while_its_connection_comes_to_rest_leaves_it_to_nobody(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(connection: h11.Connection) -> None:
-        monkeypatch.undo()
-        raise KeyboardInterrupt
-
-    client = StripeClient(Caller(server, sync=True).config())
-    # By then httpcore calls the connection idle, and h11 takes no request yet.
-    monkeypatch.setattr(h11.Connection, "start_next_cycle", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        client.call("retrieve_customer", "cus_1")
-    assert client.call("retrieve_customer", "cus_2").tries == 1
-    assert [request.connection for request in server.seen] == [1, 2]
+@either_way
+def test_what_is_there_as_the_time_ends_is_read_and_no_more_than_that(ends: Ends, exchange: Way) -> None:
+    going = ends.exchange()
+    ends.take_request()
+    ends.server.sendall(answer(b"0"))  # with the first answer comes what TLS has to say for itself
+    assert going.result().body == b"0"
+    ends.server.sendall(answer(b"1"))
+    assert exchange(ends, GET, 0.0).body == b"1"
+    ends.server.sendall(answer(b"2")[:-1])
+    with pytest.raises(TimeoutError):
+        exchange(ends, GET, 0.0)
 
 
-UNASKED = {"id": "cus_unasked", "object": "customer"}
+def test_one_answers_after_another(ends: Ends) -> None:
+    for number in range(3):
+        going = ends.exchange()
+        assert ends.take_request().startswith(b"GET /v1/a HTTP/1.1\r\n")
+        ends.server.sendall(answer(b"%d" % number))
+        assert going.result().body == b"%d" % number
+        assert ends.ours.usable
+        assert ends.ours.is_silent()
 
 
-def and_another(connection: socket.socket) -> bool:
-    """Send two answers in one piece."""
-    made, sent = socket.socketpair()
-    with made, sent:
-        answer()(sent)
-        answer(body=UNASKED)(sent)
-        connection.sendall(made.recv(65536))
-    return True
-
-
-def test_a_second_answer_that_comes_with_the_first_is_nobodys(call: Caller, server: Server) -> None:
-    async def twice() -> list[object]:
-        client = AsyncStripeClient(call.config())
-        return [(await client.call("create_customer")).data for _ in range(2)]
-
-    server.will(and_another)
-    client = StripeClient(call.config())
-    found = [client.call("create_customer").data for _ in range(2)] if call.sync else asyncio.run(twice())
-    assert found == [CUSTOMER, CUSTOMER]
-    assert [request.connection for request in server.seen] == [1, 2]
-
-
-@pytest.mark.parametrize("ends", [True, False], ids=["and the end", "alone"])
-def test_what_comes_while_nobody_asks_is_nobodys_answer(call: Caller, server: Server, ends: bool) -> None:
-    def later(connection: socket.socket) -> bool:
-        answer()(connection)
-        assert answered.wait(5)
-        answer(408, UNASKED)(connection)
-        sent.set()
-        return not ends
-
-    async def twice() -> list[object]:
-        client = AsyncStripeClient(call.config())
-        first = await client.call("create_customer")
-        answered.set()
-        await asyncio.to_thread(sent.wait, 5)
-        for _ in range(3):  # turns of the loop, in which it is read
-            await asyncio.sleep(0)
-        return [first.data, (await client.call("create_customer")).data]
-
-    answered, sent = threading.Event(), threading.Event()
-    server.will(later)
-    if call.sync:
-        client = StripeClient(call.config())
-        first = client.call("create_customer")
-        answered.set()
-        assert sent.wait(5)
-        found: list[object] = [first.data, client.call("create_customer").data]
+@pytest.mark.parametrize("unasked", [True, False], ids=["what nobody asked for", "the end"])
+def test_an_idle_connection_knows_what_came(ends: Ends, unasked: bool) -> None:
+    going = ends.exchange()
+    ends.take_request()
+    ends.server.sendall(answer(b"1"))
+    going.result()
+    assert ends.ours.is_silent()
+    if unasked:
+        ends.server.sendall(answer(b"2"))
     else:
-        found = asyncio.run(twice())
-    assert found == [CUSTOMER, CUSTOMER]
-    assert [request.connection for request in server.seen] == [1, 2]
+        ends.server.close()
+    assert not ends.ours.is_silent()
 
 
-def test_a_call_that_is_cancelled_as_it_ends_leaves_no_answer_to_the_next(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+def test_the_end_is_no_answer(ends: Ends) -> None:
+    going = ends.exchange()
+    ends.take_request()
+    ends.server.sendall(answer(b"12")[:-1])
+    ends.server.close()
+    with pytest.raises(BrokenAnswerError, match="ended within"):
+        going.result()
+    assert not ends.ours.usable
+
+
+@plain
+def test_a_broken_connection_is_an_error_of_the_network(ends: Ends) -> None:
+    going = ends.exchange()
+    ends.take_request()
+    _reset(ends.server)
+    with pytest.raises(ConnectionResetError):
+        going.result()
+    assert not ends.ours.usable
+
+
+@plain
+def test_an_answer_that_came_before_all_was_written_tells_why_nobody_read_on(ends: Ends) -> None:
+    going = ends.exchange(posted(LARGE))
+    ends.take_request()
+    ends.server.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 1\r\n\r\n1")
+    ends.server.close()  # breaks the connection, since there is more to be read
+    assert going.result().http_status == 413
+    assert not ends.ours.usable
+
+
+def _reset(server: socket.socket) -> None:
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+
+
+def test_half_a_record_of_tls_is_waited_for(certificate: Path) -> None:
+    """All bytes that come from the server pass through a relay, one at a time; those of the handshake, too."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as front,
+        socket.create_server(("127.0.0.1", 0)) as back,
+        ThreadPoolExecutor(4) as threads,
+    ):
+        relayed = threads.submit(_relay, front, back.getsockname(), threads)
+        accepted = threads.submit(_accepted, back, certificate)
+        ours = Connection(address_of(front, certificate), SECONDS)
+        server = accepted.result()
+        going = threads.submit(ours.exchange, GET, SECONDS)
+        server.recv(1000)
+        server.sendall(answer(b"whole"))
+        assert going.result().body == b"whole"
+        ours.close()
+        server.close()
+        relayed.result()
+
+
+def _relay(front: socket.socket, to: tuple[str, int], threads: ThreadPoolExecutor) -> None:
+    near, _ = front.accept()
+    near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with near, socket.create_connection(to) as far:
+        there = threads.submit(_pass_on, near, far, 65536)
+        _pass_on(far, near, 1)
+        there.result()
+
+
+def _pass_on(source: socket.socket, to: socket.socket, at_once: int) -> None:
+    with contextlib.suppress(OSError):
+        while part := source.recv(at_once):
+            to.sendall(part)
+        to.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_handshake_that_drips_is_given_up_in_time(certificate: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        dripped = threads.submit(_drip_a_handshake, listener)
+        with pytest.raises(ConnectTimeoutError):
+            Connection(address_of(listener, certificate), 0.2)
+        dripped.result()
+
+
+def _drip_a_handshake(listener: socket.socket) -> None:
+    server, _ = listener.accept()
+    with server:
+        _drip(server, b"\x16\x03\x03\x40\x00")  # a record of 16 kB is to come
+
+
+# --- Async: what the event loop tells ---------------------------------------------------------------------------------
+
+
+def talk(
+    certificate: Path | None,
+    act: Callable[[socket.socket], object],
+    call: Callable[[AsyncConnection], Coroutine[Any, Any, None]],
 ) -> None:
-    async def cancelled(response: httpcore.Response) -> None:
-        monkeypatch.undo()
-        raise asyncio.CancelledError
+    """Connect to a server that does one thing, and make a call."""
 
-    async def run() -> None:
-        client = AsyncStripeClient(Caller(server, sync=False).config())
-        monkeypatch.setattr(httpcore.Response, "aclose", cancelled)
-        with pytest.raises(asyncio.CancelledError):
-            await client.call("retrieve_customer", "cus_1")
-        assert (await client.call("retrieve_customer", "cus_2")).tries == 1
+    async def run(address: Address) -> None:
+        connection = await connected(address, SECONDS)
+        await call(connection)
+        await connection.close()
 
-    asyncio.run(run())
-    assert [request.connection for request in server.seen] == [1, 2]
+    def serve(listener: socket.socket) -> None:
+        with _accepted(listener, certificate) as server:
+            server.settimeout(SECONDS)
+            act(server)
 
-
-def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:
-    caller = Caller(server, sync=False)
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(AsyncStripeClient(caller.config()).call("retrieve_customer", "cus_1"))
-    loop.close()
-    caller("retrieve_customer", "cus_1")
-    assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        served = threads.submit(serve, listener)
+        asyncio.run(run(address_of(listener, certificate)))
+        served.result()
 
 
-def test_idle_connections_are_closed_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    caller = Caller(server, sync=True)
-    server.otherwise = slowly(answer())
-    at_once(4, lambda: caller("retrieve_customer", "cus_1"))
-    idle = transport.pool(server.url)._idle  # pyright: ignore[reportPrivateUsage]
-    assert len(idle._lanes) == 4  # pyright: ignore[reportPrivateUsage]
-
-    monkeypatch.setattr(transport, "IDLE_SECONDS", -1.0)
-    for _ in range(4):
-        caller("retrieve_customer", "cus_1")
-    assert not idle._lanes  # pyright: ignore[reportPrivateUsage]
+async def _noticed(connection: AsyncConnection) -> None:
+    while connection.usable:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0)
 
 
-def test_a_forked_process_does_not_speak_through_its_parents_connection(server: Server) -> None:
-    caller = Caller(server, sync=True)
-    caller("retrieve_customer", "cus_1")
-    pid = os.fork()
-    if pid == 0:
-        try:
-            caller("retrieve_customer", "cus_1")
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-    caller("retrieve_customer", "cus_1")
-    assert [request.connection for request in server.seen] == [1, 2, 1]
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_async_all_is_written_and_read(certificate: Path, tls: bool) -> None:
+    def echo(server: socket.socket) -> None:
+        for _ in range(2):
+            with server.makefile("rb") as file:
+                while (line := file.readline()) != b"\r\n":
+                    assert line
+                server.sendall(answer(file.read(len(LARGE))))
+
+    async def call(connection: AsyncConnection) -> None:
+        for body in (LARGE, LARGE[::-1]):
+            assert (await connection.exchange(posted(body), SECONDS)).body == body
+            assert connection.usable
+
+    talk(certificate if tls else None, echo, call)
 
 
-def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(call: Caller, server: Server, other: Server) -> None:
-    server.otherwise = answer(307, b"", headers={"Location": other.url + "/v1/customers"})
-    with pytest.raises(APIError, match="redirect"):
-        call("create_customer")
-    assert (len(server.seen), other.connections) == (1, 0)
+def test_async_a_connection_that_ended_before_the_request_is_not_waited_for() -> None:
+    async def call(connection: AsyncConnection) -> None:
+        await _noticed(connection)
+        with pytest.raises(ConnectionResetError, match="before the request"):
+            await connection.exchange(GET, SECONDS)
+
+    talk(None, lambda server: server.close(), call)
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_a_key_in_clear_goes_through_no_proxy(
-    call: Caller, server: Server, other: Server, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, other.url)
-    call("retrieve_customer", "cus_1")
-    assert (len(server.seen), other.connections) == (1, 0)
+@pytest.mark.parametrize("begun", [b"", answer(b"12")[:-1]], ids=["before", "within"])
+def test_async_the_end_is_no_answer(begun: bytes) -> None:
+    async def call(connection: AsyncConnection) -> None:
+        with pytest.raises(BrokenAnswerError, match="ended within" if begun else "ended before"):
+            await connection.exchange(GET, SECONDS)
+        assert not connection.usable
+
+    talk(None, lambda server: (server.recv(1000), server.sendall(begun)), call)
 
 
-def test_stripe_itself_is_reached_through_the_proxy_of_the_environment(
-    other: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", other.url)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    other.otherwise = answer(403)
-    base = "https://api.stripe.example"
-    config = ClientConfig(api_key=KEY, api_base=base, retries=RetryPolicy(max_retries=0), requests_per_second=100)
-    with pytest.raises(APIConnectionError, match="ProxyError"):
-        StripeClient(config).call("retrieve_customer", "cus_1")
-    assert [request.method for request in other.seen] == ["CONNECT"]
-    assert KEY not in repr(other.seen)
+def test_async_a_broken_connection_is_an_error_of_the_network() -> None:
+    async def call(connection: AsyncConnection) -> None:
+        with pytest.raises(ConnectionResetError):
+            await connection.exchange(GET, SECONDS)
+
+    talk(None, lambda server: (server.recv(1000), _reset(server)), call)
 
 
-def test_answers_are_compressed(call: Caller, server: Server) -> None:
-    server.otherwise = answer(body=gzip.compress(json.dumps(CUSTOMER).encode()), headers={"Content-Encoding": "gzip"})
-    assert call("retrieve_customer", "cus_1").data == CUSTOMER
-    assert server.seen[0].headers["accept-encoding"] == "gzip"
+@pytest.mark.parametrize("unasked", [answer(b"2"), b"", b"\r\n"], ids=["an answer", "the end", "a line of nothing"])
+def test_async_an_idle_connection_is_told_what_came(unasked: bytes) -> None:
+    def act(server: socket.socket) -> None:
+        server.recv(1000)
+        server.sendall(answer(b"1"))
+        assert read.wait(SECONDS)
+        server.sendall(unasked)
+
+    async def call(connection: AsyncConnection) -> None:
+        assert (await connection.exchange(GET, SECONDS)).body == b"1"
+        assert connection.is_silent()
+        read.set()
+        await _noticed(connection)
+        assert not connection.is_silent()
+
+    read = threading.Event()
+    talk(None, act, call)
 
 
-def test_an_address_with_a_path_of_its_own_is_kept(call: Caller, server: Server) -> None:
-    call.options["api_base"] = server.url + "/stripe/"
-    call("retrieve_customer", "cus_1")
-    assert server.seen[0].path == "/stripe/v1/customers/cus_1"
+def test_async_what_comes_after_a_call_was_given_up_is_nobodys() -> None:
+    def act(server: socket.socket) -> None:
+        server.recv(1000)
+        assert given_up.wait(SECONDS)
+        server.sendall(answer(b"1"))
 
+    async def call(connection: AsyncConnection) -> None:
+        with pytest.raises(TimeoutError):
+            await connection.exchange(GET, 0.01)
+        assert not connection.usable
+        given_up.set()
 
-def test_logs_hold_neither_the_key_nor_whom_was_looked_for(
-    call: Caller, server: Server, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.DEBUG):
-        call("list_customers", params={"email": "zoe@example.com"})
-        call("create_customer", params={"email": "zoe@example.com"})
-    assert "email=zoe" in server.seen[0].query
-    assert "zoe" not in caplog.text
-    assert KEY not in caplog.text
-
-
-def test_a_host_that_takes_no_connection_is_not_waited_for_longer_than_said(call: Caller) -> None:
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(8):  # more than its queue holds
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-        call.options |= {
-            "api_base": f"http://127.0.0.1:{full.getsockname()[1]}",
-            "connect_timeout": 0.1,
-            "retries": RetryPolicy(max_retries=0),
-        }
-        with pytest.raises(APIConnectionError, match=r"no connection within 0\.1 s"):
-            call("retrieve_customer", "cus_1")
-
-
-def test_an_unreachable_host_is_one_clear_message(call: Caller) -> None:
-    call.options |= {"api_base": "http://127.0.0.1:1", "retries": RetryPolicy(max_retries=0)}
-    with pytest.raises(APIConnectionError) as caught:
-        call("retrieve_customer", "cus_1")
-    assert str(caught.value).startswith("retrieve_customer cus_1: no answer from http://127.0.0.1:1: ConnectError: ")
-    assert caught.value.retryable
+    given_up = threading.Event()
+    talk(None, act, call)

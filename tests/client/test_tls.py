@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from prefect_stripe.client import APIConnectionError, RetryPolicy, transport
+from prefect_stripe.client import APIConnectionError, RetryPolicy
 from tests.client.server import CUSTOMER, Caller, Server
 
 
 @pytest.fixture
-def server(certificate: Path) -> Iterator[Server]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with Server() as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_context() -> Iterator[None]:
-    transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    yield
-    transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+def server(tls_server: Server) -> Server:
+    return tls_server
 
 
 def test_an_answer_comes_over_tls_on_one_connection(
