@@ -336,8 +336,9 @@ def talk(
 
 
 async def _noticed(connection: AsyncConnection) -> None:
-    while connection.usable:  # noqa: ASYNC110 - it tells nobody
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while connection.usable:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
@@ -391,15 +392,19 @@ def test_async_an_idle_connection_is_told_what_came(unasked: bytes) -> None:
         server.sendall(answer(b"1"))
         assert read.wait(SECONDS)
         server.sendall(unasked)
+        assert not unasked or noticed.wait(SECONDS)
 
     async def call(connection: AsyncConnection) -> None:
         assert (await connection.exchange(GET, SECONDS)).body == b"1"
         assert connection.is_silent()
         read.set()
-        await _noticed(connection)
+        try:
+            await _noticed(connection)
+        finally:
+            noticed.set()
         assert not connection.is_silent()
 
-    read = threading.Event()
+    read, noticed = threading.Event(), threading.Event()
     talk(None, act, call)
 
 

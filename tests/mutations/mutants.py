@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ANSWERS = "tests/client/test_http1.py"
 APPROVAL = "tests/flows/test_process_approval_disturbed.py"
+CONNECTIONS = "tests/client/test_connections.py"
 COLLECTING = "tests/flows/test_collecting.py"
 CUSTOMERS = "tests/flows/test_process_customers.py"
 DISTURBED = "tests/flows/test_process_disturbed.py"
@@ -13,6 +15,7 @@ LOOK_UPS = "tests/flows/test_look_ups.py"
 PATHS = "tests/flows/test_process_paths.py::test_each_path_ends_where_it_should_and_stays_there"
 PAYMENTS = "tests/flows/test_process_payments.py"
 RUNS = "tests/tasks/test_identity.py"
+TRANSPORT = "tests/client/test_transport.py"
 
 EIGHT_AT_ONCE = f"{CUSTOMERS}::test_eight_runs_of_one_order_at_once_make_one_invoice_and_one_charge"
 BEGUN_AGAIN = f"{RUNS}::test_what_begins_again_after_a_write_makes_nothing_twice"
@@ -245,5 +248,61 @@ MUTANTS = [
         (
             f"{APPROVAL}::test_finalized_with_other_contents_than_approved_waits_before_it_is_charged[reject-not_approved]",
         ),
+    ),
+    Mutant(
+        "what follows an answer is nobody's",
+        "client/http1.py",
+        'unasked for, where there was one already."""\n        self.reusable = False',
+        'unasked for, where there was one already."""',
+        (f"{ANSWERS}::test_what_follows_an_answer_is_nobodys_and_ends_the_connection",),
+    ),
+    Mutant(
+        "an announcement is no answer",
+        "client/http1.py",
+        "if 100 <= self._status < 200 and self._status != 101:",
+        "if False:",
+        (f"{ANSWERS}::test_an_answer_is_read_however_it_was_cut[announced]",),
+    ),
+    Mutant(
+        "an answer that was cut is none",
+        "client/http1.py",
+        'told = "content-length" in self._headers or "transfer-encoding" in self._headers',
+        "told = False",
+        (f"{ANSWERS}::test_an_answer_that_ends_too_early_is_none",),
+    ),
+    Mutant(
+        "a connection is in use until its answer is whole, sync",
+        "client/connections.py",
+        "        self.usable = False\n        incoming = self._incoming\n",
+        "        incoming = self._incoming\n",
+        (f"{TRANSPORT}::test_a_call_that_is_interrupted_at_any_line_leaves_no_answer_to_the_next",),
+    ),
+    Mutant(
+        "a connection is in use until its answer is whole, async",
+        "client/connections.py",
+        "        self._at_rest = False\n        data =",
+        "        data =",
+        (f"{CONNECTIONS}::test_async_what_comes_after_a_call_was_given_up_is_nobodys",),
+    ),
+    Mutant(
+        "an interruption is not taken for an answer that is not HTTP",
+        "client/http1.py",
+        "            raise error.__context__ or error from None\n",
+        "            raise BrokenAnswerError(str(error)) from None\n",
+        (f"{TRANSPORT}::test_a_call_that_is_interrupted_at_any_line_leaves_no_answer_to_the_next",),
+    ),
+    Mutant(
+        "what comes while nobody asks is nobody's answer, sync",
+        "client/transport.py",
+        "(not (ask or idle >= FRESH_SECONDS) or lane.is_silent())",
+        "True",
+        (f"{TRANSPORT}::test_what_comes_while_nobody_asks_is_nobodys_answer",),
+    ),
+    Mutant(
+        "what comes while nobody asks is nobody's answer, async",
+        "client/connections.py",
+        "            self._transport.abort()\n        else:",
+        "            pass\n        else:",
+        (f"{CONNECTIONS}::test_async_an_idle_connection_is_told_what_came",),
     ),
 ]
