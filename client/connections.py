@@ -62,7 +62,8 @@ class Connection:
             written = False
         while not incoming.complete:
             incoming.feed(self._socket.receive())
-        reusable = written and incoming.reusable
+        # TLS is read a record at a time: what it holds beyond the answer came unasked, and would be the next one's.
+        reusable = written and incoming.reusable and not self._socket.holds_more()
         answer = incoming.answer()
         self.usable = reusable
         return answer

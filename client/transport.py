@@ -176,8 +176,9 @@ async def async_pool(api_base: str) -> AsyncPool:
     loop = asyncio.get_running_loop()
     if loop not in _async_pools:
         with _lock:
-            for other in [other for other in _async_pools if other.is_closed()]:
-                del _async_pools[other]
+            # In a list made at one go: meanwhile the loops of other threads come and go.
+            for other in [other for other in list(_async_pools) if other.is_closed()]:
+                _async_pools.pop(other, None)
         keeper = _until_the_loop_ends(loop)
         _async_pools[loop] = await anext(keeper), keeper
     pools, _ = _async_pools[loop]

@@ -348,6 +348,28 @@ def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:
     assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
 
 
+def test_the_loop_of_another_thread_may_begin_while_closed_ones_are_forgotten(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed() -> bool:
+        pools[beginning] = kept
+        return True
+
+    caller, pools = Caller(server, sync=False), transport._async_pools  # pyright: ignore[reportPrivateUsage]
+    closing, beginning = asyncio.new_event_loop(), asyncio.new_event_loop()
+    closing.run_until_complete(AsyncStripeClient(caller.config()).call("retrieve_customer", "cus_1"))
+    kept = pools[closing]
+    monkeypatch.setattr(closing, "is_closed", closed)
+    caller("retrieve_customer", "cus_1")
+    assert closing not in pools
+    assert beginning in pools
+    del pools[beginning]
+    monkeypatch.undo()
+    closing.run_until_complete(closing.shutdown_asyncgens())
+    closing.close()
+    beginning.close()
+
+
 def test_idle_connections_are_closed_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = Caller(server, sync=True)
     server.otherwise = slowly(answer())
