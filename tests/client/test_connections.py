@@ -15,11 +15,11 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from prefect_stripe.client import sockets
+from prefect_stripe.client import connections, sockets
 from prefect_stripe.client.connections import AsyncConnection, Connection, ConnectTimeoutError, connected
 from prefect_stripe.client.exchange import Answer, WireRequest
 from prefect_stripe.client.http1 import Address, BrokenAnswerError
@@ -412,6 +412,26 @@ def talk(
 async def _noticed(connection: AsyncConnection) -> None:
     while connection.usable:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(0)
+
+
+def test_async_a_loop_may_have_transports_of_its_own() -> None:
+    """As uvloop has, whose transports are none of asyncio's classes."""
+
+    class Transport:
+        def __init__(self, inner: asyncio.Transport) -> None:
+            self.write, self.is_closing, self.abort = inner.write, inner.is_closing, inner.abort
+
+    class Protocol(AsyncConnection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(cast(Any, Transport(transport)))
+
+    async def call(connection: AsyncConnection) -> None:
+        assert (await connection.exchange(GET, SECONDS)).body == b"1"
+        assert connection.usable
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(connections, "AsyncConnection", Protocol)
+        talk(None, lambda server: (server.recv(1000), server.sendall(answer(b"1"))), call)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
