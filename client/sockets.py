@@ -52,12 +52,14 @@ class Socket:
 
     def _connected(self, host: str, port: int) -> socket.socket:
         # Each address of the host gets its share of the time, so that one that is silent leaves some to the next.
-        addresses = [address[:2] for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
             if (seconds := (self._until - time.monotonic()) / left) <= 0:
                 break
             try:
-                return socket.create_connection(address, min(seconds, _MOST_MILLISECONDS / 1000))
+                return socket.create_connection(
+                    (str(address[0]), int(address[1])), min(seconds, _MOST_MILLISECONDS / 1000)
+                )
             except OSError:
                 if left == 1:
                     raise
