@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from prefect_stripe.client.exchange import Answer, WireRequest
 from prefect_stripe.client.http1 import Address, Incoming
@@ -62,7 +62,8 @@ class Connection:
             written = False
         while not incoming.complete:
             incoming.feed(self._socket.receive())
-        reusable = written and incoming.reusable
+        # TLS is read a record at a time: what it holds beyond the answer came unasked, and would be the next one's.
+        reusable = written and incoming.reusable and not self._socket.holds_more()
         answer = incoming.answer()
         self.usable = reusable
         return answer
@@ -129,8 +130,8 @@ class AsyncConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what is written to."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Those of uvloop are no subclass of it.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take in what came: of the answer that is waited for, or nobody's."""

@@ -34,7 +34,7 @@ class Socket:
     Args:
         host: Whom to connect to.
         port: Its port.
-        seconds: How long it may take to connect to each address of the host; and, with TLS, until that is spoken.
+        seconds: How long it may take to connect; and, with TLS, until that is spoken.
 
     Raises:
         OSError: It was refused, or took longer (TimeoutError).
@@ -42,13 +42,28 @@ class Socket:
 
     def __init__(self, host: str, port: int, seconds: float) -> None:
         self.limit(seconds)
-        self._socket = socket.create_connection((host, port), seconds)
+        self._socket = self._connected(host, port)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Python, which would ask the system before it reads, is told never to wait; and the system is told to.
         self._socket.setblocking(False)
         if sys.platform != "win32":
             os.set_blocking(self._socket.fileno(), True)
         self._told = 0.0
+
+    def _connected(self, host: str, port: int) -> socket.socket:
+        # Each address of the host gets its share of the time, so that one that is silent leaves some to the next.
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
+            if (seconds := (self._until - time.monotonic()) / left) <= 0:
+                break
+            try:
+                return socket.create_connection(
+                    (str(address[0]), int(address[1])), min(seconds, _MOST_MILLISECONDS / 1000)
+                )
+            except OSError:
+                if left == 1:
+                    raise
+        raise TimeoutError
 
     def limit(self, seconds: float) -> None:
         """Say how long all that follows may take."""
@@ -80,6 +95,10 @@ class Socket:
                 return self._socket.recv(_AT_ONCE, self._how(left))
             except BlockingIOError:
                 continue
+
+    def holds_more(self) -> bool:
+        """Say whether more came than was read, as far as that is known without asking the system."""
+        return False
 
     def is_silent(self) -> bool:
         """Ask whether it is open, and nothing came."""
@@ -164,9 +183,13 @@ class TlsSocket:
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return b""
 
+    def holds_more(self) -> bool:
+        """Say whether more came than was read, as far as that is known without asking the system."""
+        return bool(self._tls.pending() or self._heard.pending)
+
     def is_silent(self) -> bool:
         """Ask whether it is open, and nothing came."""
-        return not self._tls.pending() and not self._heard.pending and self._plain.is_silent()
+        return not self.holds_more() and self._plain.is_silent()
 
     def _carry(self, step: Callable[..., T], *arguments: Any) -> T:
         # Let TLS do something, and carry to and fro what it has to say, and waits to hear.

@@ -32,10 +32,6 @@ from prefect_stripe.client.proxies import AsyncProxyLane, ProxyLane, proxy_of
 
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
-FRESH_SECONDS: Final = 0.1
-"""For so long after its last answer a connection is taken to be open for a read: to ask is a system call, at which a
-thread loses its turn to others. One that was closed all the same brings no answer, and the request is sent again.
-"""
 
 _FAILURES: Final = (OSError, BrokenAnswerError, OversizedError, zlib.error)
 
@@ -64,8 +60,7 @@ class Pool:
             self._turns.put(None)
 
     def _send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
-        # What came unasked would be taken for the answer, and what a write did must never be taken from another's.
-        lane, over = self._idle.take(ask=request.method != "GET")
+        lane, over = self._idle.take()
         if over is not None:
             over.close()
         try:
@@ -92,8 +87,7 @@ class AsyncPool:
     async def send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
         """Send a request, once, and wait for its answer."""
         async with self._turns:
-            # It costs nothing here: the event loop has been told already.
-            lane, over = self._idle.take(ask=True)
+            lane, over = self._idle.take()
             if over is not None:
                 await over.close()
             try:
@@ -122,18 +116,14 @@ class _Idle(Generic[Lane]):
     def __init__(self) -> None:
         self._lanes: deque[tuple[float, Lane]] = deque()
 
-    def take(self, *, ask: bool) -> tuple[Lane | None, Lane | None]:
-        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot.
-
-        Args:
-            ask: Whether also one that has answered a moment ago is asked if it is open, and silent.
-        """
+    def take(self) -> tuple[Lane | None, Lane | None]:
+        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot."""
         try:
             idle_since, lane = self._lanes.pop()
         except IndexError:
             return None, None
-        idle = time.monotonic() - idle_since
-        if idle <= IDLE_SECONDS and lane.usable and (not (ask or idle >= FRESH_SECONDS) or lane.is_silent()):
+        # What came unasked would be taken for the answer; and each later answer for that of the next request.
+        if time.monotonic() - idle_since <= IDLE_SECONDS and lane.usable and lane.is_silent():
             return lane, None
         return None, lane
 
@@ -176,8 +166,9 @@ async def async_pool(api_base: str) -> AsyncPool:
     loop = asyncio.get_running_loop()
     if loop not in _async_pools:
         with _lock:
-            for other in [other for other in _async_pools if other.is_closed()]:
-                del _async_pools[other]
+            # In a list made at one go: meanwhile the loops of other threads come and go.
+            for other in [other for other in list(_async_pools) if other.is_closed()]:
+                _async_pools.pop(other, None)
         keeper = _until_the_loop_ends(loop)
         _async_pools[loop] = await anext(keeper), keeper
     pools, _ = _async_pools[loop]

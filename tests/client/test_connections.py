@@ -11,14 +11,15 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from prefect_stripe.client import sockets
+from prefect_stripe.client import connections, sockets
 from prefect_stripe.client.connections import AsyncConnection, Connection, ConnectTimeoutError, connected
 from prefect_stripe.client.exchange import Answer, WireRequest
 from prefect_stripe.client.http1 import Address, BrokenAnswerError
@@ -234,6 +235,14 @@ def test_the_end_is_no_answer(ends: Ends) -> None:
     assert not ends.ours.usable
 
 
+def test_a_second_answer_that_comes_with_the_first_is_nobodys(ends: Ends) -> None:
+    # Both are there before anything is read: with TLS as two records, of which the first is all of an answer.
+    ends.server.sendall(answer(b"1"))
+    ends.server.sendall(answer(b"2"))
+    assert ends.exchange_here().body == b"1"
+    assert not ends.ours.usable
+
+
 @plain
 def test_a_broken_connection_is_an_error_of_the_network(ends: Ends) -> None:
     going = ends.exchange()
@@ -309,6 +318,71 @@ def _drip_a_handshake(listener: socket.socket) -> None:
         _drip(server, b"\x16\x03\x03\x40\x00")  # a record of 16 kB is to come
 
 
+@contextlib.contextmanager
+def silent_host() -> Generator[tuple[str, int]]:
+    """An address that takes no connection."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(8):  # more than its queue holds
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield full.getsockname()
+
+
+def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """Give these addresses to the host that there is not."""
+
+    def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "api.stripe.example":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+        return asked(host, *arguments, **options)
+
+    asked = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_an_address_that_is_silent_leaves_time_to_the_next(
+    certificate: Path, tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        silent_host() as silent,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        resolve(monkeypatch, silent, listener.getsockname())
+        accepted = threads.submit(_accepted, listener, certificate if tls else None)
+        address = replace(address_of(listener, certificate if tls else None), name="api.stripe.example")
+        try:
+            Connection(address, 2.0).close()
+        finally:
+            socket.create_connection(listener.getsockname()).close()  # nobody waits for what did not come
+            accepted.result().close()
+
+
+def test_no_more_addresses_make_the_time_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_host() as silent:
+        resolve(monkeypatch, *[silent] * 5)
+        begun = time.monotonic()
+        with pytest.raises(ConnectTimeoutError):
+            Connection(Address("api.stripe.example", 443, None, "", ""), 0.3)
+        assert time.monotonic() - begun < 1.0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_in_no_time_there_is_no_connection(seconds: float) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(ConnectTimeoutError):
+        Connection(address_of(listener), seconds)
+
+
+def test_a_connection_may_take_as_long_as_it_takes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Connection(address_of(listener), float("inf")).close()
+
+
 # --- Async: what the event loop tells ---------------------------------------------------------------------------------
 
 
@@ -339,6 +413,26 @@ async def _noticed(connection: AsyncConnection) -> None:
     async with asyncio.timeout(5):
         while connection.usable:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
+
+
+def test_async_a_loop_may_have_transports_of_its_own() -> None:
+    """As uvloop has, whose transports are none of asyncio's classes."""
+
+    class Transport:
+        def __init__(self, inner: asyncio.Transport) -> None:
+            self.write, self.is_closing, self.abort = inner.write, inner.is_closing, inner.abort
+
+    class Protocol(AsyncConnection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(cast(Any, Transport(transport)))
+
+    async def call(connection: AsyncConnection) -> None:
+        assert (await connection.exchange(GET, SECONDS)).body == b"1"
+        assert connection.usable
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(connections, "AsyncConnection", Protocol)
+        talk(None, lambda server: (server.recv(1000), server.sendall(answer(b"1"))), call)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])

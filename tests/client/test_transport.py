@@ -124,28 +124,6 @@ def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Ca
     assert [request.connection for request in server.seen] == [1, 2]
 
 
-def test_a_connection_that_ended_a_moment_ago_costs_another_try_and_nothing_else(
-    call: Caller, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def twice() -> None:
-        client = AsyncStripeClient(config)
-        for _ in range(2):
-            await client.call("retrieve_customer", "cus_1")
-
-    # However slow this machine is.
-    monkeypatch.setattr(transport, "FRESH_SECONDS", 60.0)
-    config = call.config(retries=RetryPolicy(base=0.0))
-    server.will(answer(drop=True))
-    if call.sync:
-        client = StripeClient(config)
-        assert client.call("retrieve_customer", "cus_1").tries == 1
-        assert server.ended.acquire(timeout=5)
-        assert client.call("retrieve_customer", "cus_1").tries == 2
-    else:
-        asyncio.run(twice())
-    assert [request.connection for request in server.seen] == [1, 2]
-
-
 def test_threads_each_get_their_own_answer(server: Server) -> None:
     def echo(number: int) -> str:
         response = client.call("retrieve_customer", f"cus_{number}")
@@ -290,7 +268,10 @@ def test_a_second_answer_that_comes_with_the_first_is_nobodys(call: Caller, serv
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["and the end", "alone"])
-def test_what_comes_while_nobody_asks_is_nobodys_answer(call: Caller, server: Server, ends: bool) -> None:
+@pytest.mark.parametrize("asked", [("create_customer",), ("retrieve_customer", "cus_1")], ids=["a write", "a read"])
+def test_what_comes_while_nobody_asks_is_nobodys_answer(
+    call: Caller, server: Server, ends: bool, asked: tuple[str, ...]
+) -> None:
     def later(connection: socket.socket) -> bool:
         answer()(connection)
         assert answered.wait(5)
@@ -300,21 +281,21 @@ def test_what_comes_while_nobody_asks_is_nobodys_answer(call: Caller, server: Se
 
     async def twice() -> list[object]:
         client = AsyncStripeClient(call.config())
-        first = await client.call("create_customer")
+        first = await client.call(*asked)
         answered.set()
         await asyncio.to_thread(sent.wait, 5)
         for _ in range(3):  # turns of the loop, in which it is read
             await asyncio.sleep(0)
-        return [first.data, (await client.call("create_customer")).data]
+        return [first.data, (await client.call(*asked)).data]
 
     answered, sent = threading.Event(), threading.Event()
     server.will(later)
     if call.sync:
         client = StripeClient(call.config())
-        first = client.call("create_customer")
+        first = client.call(*asked)
         answered.set()
         assert sent.wait(5)
-        found: list[object] = [first.data, client.call("create_customer").data]
+        found: list[object] = [first.data, client.call(*asked).data]
     else:
         found = asyncio.run(twice())
     assert found == [CUSTOMER, CUSTOMER]
@@ -346,6 +327,28 @@ def test_a_loop_that_was_only_closed_is_forgotten(server: Server) -> None:
     loop.close()
     caller("retrieve_customer", "cus_1")
     assert loop not in transport._async_pools  # pyright: ignore[reportPrivateUsage]
+
+
+def test_the_loop_of_another_thread_may_begin_while_closed_ones_are_forgotten(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed() -> bool:
+        pools[beginning] = kept
+        return True
+
+    caller, pools = Caller(server, sync=False), transport._async_pools  # pyright: ignore[reportPrivateUsage]
+    closing, beginning = asyncio.new_event_loop(), asyncio.new_event_loop()
+    closing.run_until_complete(AsyncStripeClient(caller.config()).call("retrieve_customer", "cus_1"))
+    kept = pools[closing]
+    monkeypatch.setattr(closing, "is_closed", closed)
+    caller("retrieve_customer", "cus_1")
+    assert closing not in pools
+    assert beginning in pools
+    del pools[beginning]
+    monkeypatch.undo()
+    closing.run_until_complete(closing.shutdown_asyncgens())
+    closing.close()
+    beginning.close()
 
 
 def test_idle_connections_are_closed_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
