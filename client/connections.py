@@ -117,7 +117,8 @@ class AsyncConnection(asyncio.Protocol):
             failure = await self._waiting
         if failure is not None:
             raise failure
-        reusable = self._incoming.reusable
+        # It may have been answered before all of it was sent.
+        reusable = self._incoming.reusable and not self._transport.get_write_buffer_size()
         answer = self._incoming.answer()
         self._at_rest = reusable
         return answer

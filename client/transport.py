@@ -32,6 +32,10 @@ from prefect_stripe.client.proxies import AsyncProxyLane, ProxyLane, proxy_of
 
 MAX_LANES: Final = 100
 IDLE_SECONDS: Final = 30.0
+FRESH_SECONDS: Final = 0.005
+"""For so long after its last answer a connection is taken to be silent for a read: to ask is a system call, at which a
+thread loses its turn to others. What comes so soon is mostly on its way yet, where to ask would not tell either.
+"""
 
 _FAILURES: Final = (OSError, BrokenAnswerError, OversizedError, zlib.error)
 
@@ -60,7 +64,8 @@ class Pool:
             self._turns.put(None)
 
     def _send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
-        lane, over = self._idle.take()
+        # What a write did must never be taken from what came unasked.
+        lane, over = self._idle.take(ask=request.method != "GET")
         if over is not None:
             over.close()
         try:
@@ -87,7 +92,8 @@ class AsyncPool:
     async def send(self, request: WireRequest, config: ClientConfig) -> Answer | NoAnswer:
         """Send a request, once, and wait for its answer."""
         async with self._turns:
-            lane, over = self._idle.take()
+            # It costs nothing here: the event loop has been told already.
+            lane, over = self._idle.take(ask=True)
             if over is not None:
                 await over.close()
             try:
@@ -116,14 +122,19 @@ class _Idle(Generic[Lane]):
     def __init__(self) -> None:
         self._lanes: deque[tuple[float, Lane]] = deque()
 
-    def take(self) -> tuple[Lane | None, Lane | None]:
-        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot."""
+    def take(self, *, ask: bool) -> tuple[Lane | None, Lane | None]:
+        """Return the lane on top, if there is one that can be used; and it to be closed, if it cannot.
+
+        Args:
+            ask: Whether also one that has answered a moment ago is asked if it is open, and silent.
+        """
         try:
             idle_since, lane = self._lanes.pop()
         except IndexError:
             return None, None
+        idle = time.monotonic() - idle_since
         # What came unasked would be taken for the answer; and each later answer for that of the next request.
-        if time.monotonic() - idle_since <= IDLE_SECONDS and lane.usable and lane.is_silent():
+        if idle <= IDLE_SECONDS and lane.usable and (not (ask or idle >= FRESH_SECONDS) or lane.is_silent()):
             return lane, None
         return None, lane
 

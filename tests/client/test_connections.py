@@ -421,6 +421,7 @@ def test_async_a_loop_may_have_transports_of_its_own() -> None:
     class Transport:
         def __init__(self, inner: asyncio.Transport) -> None:
             self.write, self.is_closing, self.abort = inner.write, inner.is_closing, inner.abort
+            self.get_write_buffer_size = inner.get_write_buffer_size
 
     class Protocol(AsyncConnection):
         def connection_made(self, transport: Any) -> None:
@@ -469,6 +470,21 @@ def test_async_the_end_is_no_answer(begun: bytes) -> None:
         assert not connection.usable
 
     talk(None, lambda server: (server.recv(1000), server.sendall(begun)), call)
+
+
+def test_async_an_answer_that_came_before_all_was_written_ends_the_connection() -> None:
+    def act(server: socket.socket) -> None:
+        server.recv(1000)
+        server.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 1\r\n\r\n1")
+        assert answered.wait(SECONDS)
+
+    async def call(connection: AsyncConnection) -> None:
+        assert (await connection.exchange(posted(LARGE), SECONDS)).http_status == 413
+        assert not connection.usable
+        answered.set()
+
+    answered = threading.Event()
+    talk(None, act, call)
 
 
 def test_async_a_broken_connection_is_an_error_of_the_network() -> None:

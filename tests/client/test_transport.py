@@ -124,6 +124,19 @@ def test_a_connection_that_ended_while_nobody_used_it_is_not_used_again(call: Ca
     assert [request.connection for request in server.seen] == [1, 2]
 
 
+def test_a_connection_that_ended_a_moment_ago_costs_a_read_another_try_and_nothing_else(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow this machine is.
+    monkeypatch.setattr(transport, "FRESH_SECONDS", 60.0)
+    server.will(answer(drop=True))
+    client = StripeClient(Caller(server, sync=True).config(retries=RetryPolicy(base=0.0)))
+    assert client.call("retrieve_customer", "cus_1").tries == 1
+    assert server.ended.acquire(timeout=5)
+    assert client.call("retrieve_customer", "cus_1").tries == 2
+    assert [request.connection for request in server.seen] == [1, 2]
+
+
 def test_threads_each_get_their_own_answer(server: Server) -> None:
     def echo(number: int) -> str:
         response = client.call("retrieve_customer", f"cus_{number}")
@@ -270,8 +283,11 @@ def test_a_second_answer_that_comes_with_the_first_is_nobodys(call: Caller, serv
 @pytest.mark.parametrize("ends", [True, False], ids=["and the end", "alone"])
 @pytest.mark.parametrize("asked", [("create_customer",), ("retrieve_customer", "cus_1")], ids=["a write", "a read"])
 def test_what_comes_while_nobody_asks_is_nobodys_answer(
-    call: Caller, server: Server, ends: bool, asked: tuple[str, ...]
+    call: Caller, server: Server, ends: bool, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if asked[0] == "retrieve_customer":  # soon after the last answer, it does not look
+        monkeypatch.setattr(transport, "FRESH_SECONDS", 0.0)
+
     def later(connection: socket.socket) -> bool:
         answer()(connection)
         assert answered.wait(5)
