@@ -1,12 +1,13 @@
 """What a call costs: our client, the official SDK and bare transports, against one local server that answers at once.
 
-    python benchmarks/bench_client.py [--rounds 9] [--calls 500]
+    python benchmarks/bench_client.py [--rounds 9] [--seconds 0.5]
 
 Prints, as Markdown, microseconds of CPU a call and calls a second, sync and async, at 1, 8, 32 and 100 in flight; the
 same where each answer takes 20 ms, so that there is something to gain by asking for several at once; then microseconds
 of CPU an object of a list of 10,000; then each target and whether it was met. All contenders take turns,
-there and back, so that a machine's moods hit all alike: the ratios count, not the figures. A figure is the median of
-its rounds, and a ratio the median of what it was in each of them.
+there and back, so that a machine's moods hit all alike: the ratios count, not the figures. A turn is as long for each:
+of few calls, what is measured is how they start, and where the machine has put them. A figure is the median of its
+rounds, and a ratio the median of what it was in each of them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,6 @@ IN_FLIGHT = (1, 8, 32, 100)
 OBJECTS = 10_000
 LATE = 0.02
 """Seconds: less than Stripe takes, and more than any client."""
-EACH = 20
-"""Calls of each thread or task at the least: of few, what is measured is how they start and end."""
 STEADY = 0.9
 """A rate that is at least this part of another is no fall: runs differ by as much."""
 
@@ -71,57 +70,69 @@ class Stopwatch:
         return Cost((time.process_time() - self.cpu) / calls * 1e6, calls / (time.perf_counter() - self.wall))
 
 
-def measure_sync(call: SyncCall, in_flight: int, calls: int) -> Cost:
+def measure_sync(call: SyncCall, in_flight: int, seconds: float) -> Cost:
     """Measure, each in a thread of its own; the first calls only make connections."""
 
     def several(number: int) -> None:
         for _ in range(number):
             call()
 
+    def until(end: float) -> int:
+        number = 0
+        while time.perf_counter() < end:
+            call()
+            number += 1
+        return number
+
     with ThreadPoolExecutor(in_flight) as threads:
         list(threads.map(several, [2] * in_flight))
-        each, watch = max(EACH, calls // in_flight), Stopwatch()
-        list(threads.map(several, [each] * in_flight))
-        return watch.cost(each * in_flight)
+        watch = Stopwatch()
+        return watch.cost(sum(threads.map(until, [watch.wall + seconds] * in_flight)))
 
 
-async def measure_async(call: AsyncCall, in_flight: int, calls: int) -> Cost:
+async def measure_async(call: AsyncCall, in_flight: int, seconds: float) -> Cost:
     """Measure, each in a task of its own; the first calls only make connections."""
 
     async def several(number: int) -> None:
         for _ in range(number):
             await call()
 
+    async def until(end: float) -> int:
+        number = 0
+        while time.perf_counter() < end:
+            await call()
+            number += 1
+        return number
+
     await asyncio.gather(*(several(2) for _ in range(in_flight)))
-    each, watch = max(EACH, calls // in_flight), Stopwatch()
-    await asyncio.gather(*(several(each) for _ in range(in_flight)))
-    return watch.cost(each * in_flight)
+    watch = Stopwatch()
+    return watch.cost(sum(await asyncio.gather(*(until(watch.wall + seconds) for _ in range(in_flight)))))
 
 
-def all_sync(base: str, rounds: int, calls: int) -> Costs:
+def all_sync(base: str, rounds: int, seconds: float) -> Costs:
     """Measure every sync contender."""
     contenders = sync_calls(base)
     costs: dict[str, dict[int, list[Cost]]] = {name: {n: [] for n in IN_FLIGHT} for name in contenders}
     for turn in range(rounds):
         for n in IN_FLIGHT:
             for name in _in_turn(contenders, turn):
-                costs[name][n].append(measure_sync(contenders[name], n, calls))
+                costs[name][n].append(measure_sync(contenders[name], n, seconds))
     return costs
 
 
-def all_async(base: str, rounds: int, calls: int) -> Costs:
+def all_async(base: str, rounds: int, seconds: float) -> Costs:
     """Measure every async contender."""
-    return asyncio.run(_all_async(base, rounds, calls))
+    return asyncio.run(_all_async(base, rounds, seconds))
 
 
-async def _all_async(base: str, rounds: int, calls: int) -> Costs:
+async def _all_async(base: str, rounds: int, seconds: float) -> Costs:
     async with contextlib.AsyncExitStack() as stack:
         contenders = async_calls(base, stack)
         costs: dict[str, dict[int, list[Cost]]] = {name: {n: [] for n in IN_FLIGHT} for name in contenders}
         for turn in range(rounds):
             for n in IN_FLIGHT:
                 for name in _in_turn(contenders, turn):
-                    costs[name][n].append(await measure_async(contenders[name], n, calls))
+                    costs[name][n].append(await measure_async(contenders[name], n, seconds))
         return costs
 
 
@@ -188,18 +199,18 @@ def main() -> None:
     """Run everything and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="turns that each contender takes (default: 9)")
-    parser.add_argument("--calls", type=int, default=500, help="calls in each turn (default: 500)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long each turn lasts (default: 0.5)")
     options = parser.parse_args()
     judged: list[Target] = []
     with instant_server() as base:
         for mode, measure in (("sync", all_sync), ("async", all_async)):
-            costs = measure(base, options.rounds, options.calls)
+            costs = measure(base, options.rounds, options.seconds)
             print_costs(mode, costs)
             judged += [*cost_targets(mode, costs), *rate_targets(mode, costs)]
         objects = all_listings(base, options.rounds)
     with instant_server(LATE) as base:
         for mode, measure in (("sync", all_sync), ("async", all_async)):
-            costs = measure(base, options.rounds, 1)
+            costs = measure(base, options.rounds, options.seconds)
             print_costs(f"{mode}, {LATE * 1000:.0f} ms an answer", costs)
             judged += rate_targets(f"{mode}, {LATE * 1000:.0f} ms an answer", costs)
     _row(f"list of {OBJECTS:,}", "µs CPU an object")
