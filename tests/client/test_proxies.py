@@ -66,14 +66,16 @@ def proxy(
     for name in ("NO_PROXY", "no_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    # A pool knows the proxy that there was when it was made.
+    pools: dict[str, transport.Pool] = {}
+    monkeypatch.setattr(transport, "_pools", pools)
     with Proxy(tls_server) as proxy:
         name = "HTTPS_PROXY" if request.param == "http" else "ALL_PROXY"
         monkeypatch.setenv(name, f"{request.param}://127.0.0.1:{proxy.server_address[1]}")
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield proxy
-        # A pool knows the proxy that there was when it was made.
-        if (pool := transport._pools.pop(BASE, None)) is not None:  # pyright: ignore[reportPrivateUsage]
+        for pool in pools.values():
             for lane in pool._idle.take_all():  # pyright: ignore[reportPrivateUsage]
                 lane.close()
         proxy.shutdown()

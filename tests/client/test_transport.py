@@ -26,7 +26,6 @@ from prefect_stripe.client import (
     APIConnectionError,
     APIError,
     AsyncStripeClient,
-    ClientConfig,
     RetryPolicy,
     StripeClient,
     connections,
@@ -408,21 +407,6 @@ def test_a_key_in_clear_goes_through_no_proxy(
     monkeypatch.setenv(name, other.url)
     call("retrieve_customer", "cus_1")
     assert (len(server.seen), other.connections) == (1, 0)
-
-
-def test_stripe_itself_is_reached_through_the_proxy_of_the_environment(
-    other: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", other.url)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    other.otherwise = answer(403)
-    base = "https://api.stripe.example"
-    config = ClientConfig(api_key=KEY, api_base=base, retries=RetryPolicy(max_retries=0), requests_per_second=100)
-    with pytest.raises(APIConnectionError, match="ProxyError"):
-        StripeClient(config).call("retrieve_customer", "cus_1")
-    assert [request.method for request in other.seen] == ["CONNECT"]
-    assert KEY not in repr(other.seen)
 
 
 def test_answers_are_compressed(call: Caller, server: Server) -> None:
