@@ -46,11 +46,13 @@ class ProxyLane:
         self._pool = kind(**_options(address))
         self._address = address
         self._connect_seconds = connect_seconds
+        self._at_rest = True
 
     @property
     def usable(self) -> bool:
         """Whether no answer is left half read."""
-        return all(connection.is_idle() for connection in self._pool.connections)
+        # One that was interrupted may say that it is idle, and be in the middle of becoming so.
+        return self._at_rest and all(connection.is_idle() for connection in self._pool.connections)
 
     def is_silent(self) -> bool:
         """httpcore looks after its connection itself."""
@@ -68,6 +70,7 @@ class ProxyLane:
             ConnectionError: The proxy refused, or the connection broke.
             OversizedError, zlib.error: Something else came than an answer.
         """
+        self._at_rest = False
         deadline = time.monotonic() + self._connect_seconds + seconds
         with _plainly():
             response = self._pool.handle_request(_request(request, self._address, self._connect_seconds, seconds))
@@ -78,9 +81,10 @@ class ProxyLane:
                     # The timeout of a read begins anew with each byte that drips in.
                     if time.monotonic() > deadline:
                         raise TimeoutError
-                return _answer(response, body)
             finally:
                 response.close()
+            self._at_rest = True
+            return _answer(response, body)
 
     def close(self) -> None:
         """Close the connection."""
@@ -100,11 +104,13 @@ class AsyncProxyLane:
         self._pool = kind(**_options(address))
         self._address = address
         self._connect_seconds = connect_seconds
+        self._at_rest = True
 
     @property
     def usable(self) -> bool:
         """Whether no answer is left half read."""
-        return all(connection.is_idle() for connection in self._pool.connections)
+        # One that was interrupted may say that it is idle, and be in the middle of becoming so.
+        return self._at_rest and all(connection.is_idle() for connection in self._pool.connections)
 
     def is_silent(self) -> bool:
         """httpcore looks after its connection itself."""
@@ -122,6 +128,7 @@ class AsyncProxyLane:
             ConnectionError: The proxy refused, or the connection broke.
             OversizedError, zlib.error: Something else came than an answer.
         """
+        self._at_rest = False
         with _plainly():
             async with asyncio.timeout(self._connect_seconds + seconds):
                 response = await self._pool.handle_async_request(
@@ -131,9 +138,10 @@ class AsyncProxyLane:
                     body = bytearray()
                     async for piece in response.aiter_stream():
                         _add(piece, body)
-                    return _answer(response, body)
                 finally:
                     await response.aclose()
+            self._at_rest = True
+            return _answer(response, body)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -151,11 +159,10 @@ def _options(address: Address) -> dict[str, Any]:
         "proxy_auth": proxy.raw_auth,
         "ssl_context": address.tls,
         "max_connections": 1,
-        "keepalive_expiry": 30.0,
     }
 
 
-def _request(request: WireRequest, address: Address, connect_seconds: float, seconds: float | None) -> httpcore.Request:
+def _request(request: WireRequest, address: Address, connect_seconds: float, seconds: float) -> httpcore.Request:
     scheme = b"http" if address.tls is None else b"https"
     target = f"{address.prefix}{request.target}".encode()
     url = httpcore.URL(scheme=scheme, host=address.name.encode(), port=address.port, target=target)

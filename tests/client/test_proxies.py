@@ -12,9 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+import h11
 import pytest
 
-from prefect_stripe.client import APIConnectionError, AsyncStripeClient, RetryPolicy, StripeClient, transport
+from prefect_stripe.client import (
+    APIConnectionError,
+    AsyncStripeClient,
+    ClientConfig,
+    RetryPolicy,
+    StripeClient,
+    transport,
+)
 from tests.client.server import CUSTOMER, KEY, Caller, Server, answer, say_nothing
 
 BASE = "https://api.stripe.example"
@@ -128,3 +136,20 @@ def test_one_that_breaks_is_tried_again_under_the_same_key(proxy: Proxy, call: C
     tls_server.will(answer(cut=1))
     assert call("create_customer", idempotency_key="k").tries == 2
     assert tls_server.keys() == ["k", "k"]
+
+
+def test_a_call_that_is_interrupted_while_its_connection_comes_to_rest_leaves_it_to_nobody(
+    proxy: Proxy, tls_server: Server
+) -> None:
+    def interrupted(connection: h11.Connection) -> None:
+        patched.undo()
+        raise KeyboardInterrupt
+
+    client = StripeClient(ClientConfig(api_key=KEY, api_base=BASE, requests_per_second=100.0))
+    # By then httpcore calls the connection idle, and h11 takes no request yet.
+    patched = pytest.MonkeyPatch()
+    patched.setattr(h11.Connection, "start_next_cycle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.call("retrieve_customer", "cus_1")
+    assert client.call("retrieve_customer", "cus_2").tries == 1
+    assert [request.connection for request in tls_server.seen] == [1, 2]
