@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,7 +28,7 @@ from prefect_stripe.flows import invoice_lifecycle, payment_intent_lifecycle, ru
 from prefect_stripe.flows.orders import InvoiceOrder, OrderLine
 from prefect_stripe.flows.payment_orders import PaymentOrder
 from prefect_stripe.schema import Shape, request
-from tests.client.server import Server, answer
+from tests.client.server import Server, answer, serving
 
 TEST_KEY, LIVE_KEY = "sk_test_51GuardedKey", "sk_live_51GuardedKey"
 Settings = dict[str, Any]
@@ -37,12 +36,8 @@ Settings = dict[str, Any]
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,17 +14,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from prefect_stripe.client import transport
-from tests.client.server import Caller, Server
+from tests.client.server import Caller, Server, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -66,11 +61,8 @@ def tls_server(certificate: Path) -> Iterator[Server]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    with Server() as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    server = Server()
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
     transport._ssl_context.cache_clear()  # pyright: ignore[reportPrivateUsage]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -11,9 +12,9 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 from prefect_stripe.client import AsyncStripeClient, ClientConfig, Response, RetryPolicy, StripeClient
@@ -188,6 +189,36 @@ class _Handler(socketserver.StreamRequestHandler):
             server.seen.append(Seen(method, parts.path, parts.query, headers, body, connection))
             act = server.script.popleft() if server.script else server.otherwise
             alive = act(self.connection)
+
+
+AnyServer = TypeVar("AnyServer", bound=socketserver.BaseServer)
+
+
+@contextlib.contextmanager
+def serving(server: AnyServer) -> Generator[AnyServer]:
+    """Let a server serve, in a thread of its own, until it is closed."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def silent_host() -> Generator[tuple[str, int]]:
+    """An address that takes no connection."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(8):  # more than its queue holds
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield full.getsockname()
 
 
 @dataclass

@@ -11,7 +11,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from prefect_stripe.client import connections, sockets
 from prefect_stripe.client.connections import AsyncConnection, Connection, ConnectTimeoutError, connected
 from prefect_stripe.client.exchange import Answer, WireRequest
 from prefect_stripe.client.http1 import Address, BrokenAnswerError
+from tests.client.server import silent_host
 
 LARGE = b"0123456789abcdef" * 2**19  # 8 MB: more than the buffers of two sockets hold
 SECONDS = 30.0
@@ -316,20 +317,6 @@ def _drip_a_handshake(listener: socket.socket) -> None:
     server, _ = listener.accept()
     with server:
         _drip(server, b"\x16\x03\x03\x40\x00")  # a record of 16 kB is to come
-
-
-@contextlib.contextmanager
-def silent_host() -> Generator[tuple[str, int]]:
-    """An address that takes no connection."""
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(8):  # more than its queue holds
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-        yield full.getsockname()
 
 
 def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import threading
 import zlib
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from prefect_stripe.client import APIConnectionError, APIError, RetryPolicy, StripeError
 from prefect_stripe.client.bodies import MOST_BYTES
-from tests.client.server import KEY, Act, Caller, Server, answer, until_closed
+from tests.client.server import KEY, Act, Caller, Server, answer, serving, until_closed
 
 ONCE = RetryPolicy(max_retries=0)
 GZIP = {"Content-Encoding": "gzip"}
-
-
-@contextmanager
-def another_server() -> Generator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
@@ -34,7 +21,7 @@ def another_server() -> Generator[Server]:
 def test_a_redirect_is_not_followed_and_the_key_stays_here(
     call: Caller, server: Server, status: int, operation: str
 ) -> None:
-    with another_server() as other:
+    with serving(Server()) as other:
         for location in (
             f"{other.url}/v1/invoices/in_1",
             f"//127.0.0.1:{other.server_address[1]}/",

@@ -23,7 +23,7 @@ from prefect_stripe.client import (
     StripeClient,
     transport,
 )
-from tests.client.server import CUSTOMER, KEY, Caller, Server, answer, say_nothing
+from tests.client.server import CUSTOMER, KEY, Caller, Server, answer, say_nothing, serving
 
 BASE = "https://api.stripe.example"
 
@@ -77,17 +77,13 @@ def proxy(
     # A pool knows the proxy that there was when it was made.
     pools: dict[str, transport.Pool] = {}
     monkeypatch.setattr(transport, "_pools", pools)
-    with Proxy(tls_server) as proxy:
+    with serving(Proxy(tls_server)) as proxy:
         name = "HTTPS_PROXY" if request.param == "http" else "ALL_PROXY"
         monkeypatch.setenv(name, f"{request.param}://127.0.0.1:{proxy.server_address[1]}")
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
         yield proxy
         for pool in pools.values():
             for lane in pool._idle.take_all():  # pyright: ignore[reportPrivateUsage]
                 lane.close()
-        proxy.shutdown()
-        thread.join()
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
 from prefect_stripe.client import APIConnectionError, RetryPolicy
-from tests.client.server import CUSTOMER, Caller, Server
+from tests.client.server import CUSTOMER, Caller, Server, serving
 
 
 @pytest.fixture
@@ -46,9 +45,7 @@ def test_a_certificate_of_another_name_gets_no_key(
 
 
 def test_plain_http_where_tls_was_wanted_gets_no_key(call: Caller) -> None:
-    with Server() as plain:
-        thread = threading.Thread(target=plain.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Server()) as plain:
         call.options |= {
             "api_base": plain.url.replace("http:", "https:"),
             "retries": RetryPolicy(max_retries=0),
@@ -58,5 +55,3 @@ def test_plain_http_where_tls_was_wanted_gets_no_key(call: Caller) -> None:
         with pytest.raises(APIConnectionError):
             call("retrieve_customer", "cus_1")
         assert plain.seen == []
-        plain.shutdown()
-        thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import itertools
 import json
@@ -33,7 +32,7 @@ from prefect_stripe.client import (
     sockets,
     transport,
 )
-from tests.client.server import CUSTOMER, KEY, Act, Caller, Server, answer, say_nothing
+from tests.client.server import CUSTOMER, KEY, Act, Caller, Server, answer, say_nothing, serving, silent_host
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -41,12 +40,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def other() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def slowly(act: Act) -> Act:
@@ -433,16 +428,9 @@ def test_logs_hold_neither_the_key_nor_whom_was_looked_for(
 
 
 def test_a_host_that_takes_no_connection_is_not_waited_for_longer_than_said(call: Caller) -> None:
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(8):  # more than its queue holds
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
+    with silent_host() as (host, port):
         call.options |= {
-            "api_base": f"http://127.0.0.1:{full.getsockname()[1]}",
+            "api_base": f"http://{host}:{port}",
             "connect_timeout": 0.1,
             "retries": RetryPolicy(max_retries=0),
         }

@@ -6,7 +6,6 @@ written wrongly anywhere is found; and with what a generator would not think of,
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -24,7 +23,7 @@ from prefect_stripe import schema
 from prefect_stripe.client import OPERATIONS, ClientConfig, ParameterError, StripeClient
 from prefect_stripe.client.encoding import form_encode, form_pairs
 from prefect_stripe.schema import Shape
-from tests.client.server import Seen, Server
+from tests.client.server import Seen, Server, serving
 
 KEY = "sk_test_51WireParityKey"
 
@@ -60,12 +59,8 @@ def sdk_path(operation: str) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 class Pair:
