@@ -1,6 +1,6 @@
 """One flow that runs any operation by its name: for the UI, where a person starts what no other flow covers."""
 
-from __future__ import annotations
+# No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
 from typing import Annotated, Final, Literal
 
