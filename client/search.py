@@ -76,6 +76,10 @@ def search_query(searched: str, *clauses: Clause, match: Literal["all", "any"] =
         raise ParameterError(f"{searched!r} cannot be searched; these can: {', '.join(FIELDS)}")
     if not 1 <= len(clauses) <= MOST_CLAUSES:
         raise ParameterError(f"a search has 1 to {MOST_CLAUSES} clauses, not {len(clauses)}")
+    for clause in clauses:
+        # Callers need not be typed, and a clause without its parentheses is three texts.
+        if not isinstance(clause, tuple | list) or len(clause) != 3:  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]
+            raise ParameterError(f"a clause is a field, an operator and a value, in parentheses, not {clause!r}")
     return (" AND " if match == "all" else " OR ").join(_clause(searched, *clause) for clause in clauses)
 
 
@@ -88,6 +92,9 @@ def _clause(searched: str, field: str, operator: str, value: str | int | bool | 
         raise ParameterError(
             f"{searched} cannot be searched by {name!r}; by {', '.join(FIELDS[searched])} (metadata[key])"
         )
+    if metadata and (key := metadata[1])[0] in "'\"" and key[-1] == key[0]:
+        # As queries have it; it would be sought with its quotes, and never found.
+        raise ParameterError(f"{name} has quotes of its own: write metadata[{key[1:-1]}]")
     if operator not in _OPERATORS[kind]:
         raise ParameterError(
             f"{name} is a {kind} field: it takes {' '.join(sorted(_OPERATORS[kind]))}, not {operator!r}"

@@ -93,8 +93,9 @@ def _typed(value: Any, shape: Shape, path: str) -> Any:
         return value
     if shape.kind in {"integer", "timestamp"} and re.fullmatch(r"-?\d{1,18}", value):
         return int(value)
-    if shape.kind == "boolean" and value in {"true", "false"}:
-        return value == "true"
+    # Python's True and False, too: it is what a refusal of anything else asks for.
+    if shape.kind == "boolean" and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
     if shape.kind == "number" and re.fullmatch(r"-?\d{1,15}(\.\d{1,12})?", value):
         return float(value)
     return value

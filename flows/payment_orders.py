@@ -73,7 +73,8 @@ class PaymentOrder(Order):
     increase_to: Annotated[int, Field(ge=1, le=LARGEST), Whole] | None = Field(
         default=None,
         title="Increase to (minor units)",
-        description="New total of a card's authorisation, above the amount. Only before it is captured.",
+        description="New total of a card's authorisation, above the amount. Only before it is captured, and only if it"
+        " was already in the order when the card was authorised.",
     )
     amount_to_capture: Annotated[int, Field(ge=1, le=LARGEST), Whole] | None = Field(
         default=None,

@@ -1,6 +1,6 @@
 """One flow that runs any operation by its name: for the UI, where a person starts what no other flow covers."""
 
-from __future__ import annotations
+# No postponed annotations here: Prefect loads a served flow by its file, as a module that they cannot be resolved in.
 
 from typing import Annotated, Final, Literal
 
@@ -155,7 +155,7 @@ def run_operation(
         credentials or StripeCredentials.from_environment(), *ids, **params
     )
     if isinstance(result, list):
-        _show_items(operation, result)
+        _show_items(operation, result, max_items)
     else:
         _show_object(operation, result)
     return result
@@ -163,14 +163,15 @@ def run_operation(
 
 def _show_object(operation: str, result: StripeObject) -> None:
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()
-    title = " ".join(str(result[name]) for name in ("object", "id", "status") if result.get(name))
+    title = " ".join(str(result[name]) for name in ("object", "id", "status") if result.get(name)) or "nothing"
     create_markdown_artifact(key=_key(operation), markdown=f"**{title}**\n\n```json\n{text}\n```", description=title)
 
 
-def _show_items(operation: str, items: list[StripeObject]) -> None:
+def _show_items(operation: str, items: list[StripeObject], max_items: int) -> None:
     rows = [{name: value for name, value in item.items() if not isinstance(value, dict | list)} for item in items]
     shown = f", the first {MOST_ROWS} shown" if len(items) > MOST_ROWS else ""
-    create_table_artifact(key=_key(operation), table=rows[:MOST_ROWS], description=f"{len(items)} items{shown}")
+    more = ", as many as were asked for: there may be more" if len(items) == max_items > 0 else ""
+    create_table_artifact(key=_key(operation), table=rows[:MOST_ROWS], description=f"{len(items)} items{shown}{more}")
 
 
 def _key(operation: str) -> str:

@@ -275,10 +275,13 @@ def _in_hash(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
 
 
 def _unknown(shape: Shape, name: object, path: str) -> Problem:
-    nearest = get_close_matches(name, shape.fields, n=1) if isinstance(name, str) and len(name) <= MAX_NAME else []
-    suggestion = nearest[0] if nearest else None
-    hint = f"; did you mean {suggestion!r}?" if suggestion else ""
-    return Problem(below(path, name), "unknown", f"unknown parameter{hint}", suggestion=suggestion)
+    nearest: list[str] = []
+    if isinstance(name, str) and len(name) <= MAX_NAME:
+        # An amount may be meant for the amount_to_capture as well as for what is spelt more like it.
+        longer = [field for field in shape.fields if field.startswith(f"{name}_")]
+        nearest = longer if 1 < len(longer) <= 3 else get_close_matches(name, shape.fields, n=1)
+    hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+    return Problem(below(path, name), "unknown", f"unknown parameter{hint}", suggestion=next(iter(nearest), None))
 
 
 def _in_map(shape: Shape, value: Any, path: str) -> Iterator[Problem]:

@@ -73,7 +73,7 @@ def one(
     stripe_account: str | None = None,
 ) -> Wanted[StripeObject]:
     """Want one object: a read, a write or an action."""
-    return Wanted(credentials, Call(operation, ids, params, tuple(expand), idempotency_key, stripe_account), slot)
+    return Wanted(credentials, Call(operation, ids, params, expand, idempotency_key, stripe_account), slot)
 
 
 def many(
@@ -87,7 +87,7 @@ def many(
     stripe_account: str | None = None,
 ) -> Wanted[list[StripeObject]]:
     """Want every item of a list or a search."""
-    return Wanted(credentials, Call(operation, ids, params, tuple(expand), None, stripe_account), None, max_items)
+    return Wanted(credentials, Call(operation, ids, params, expand, None, stripe_account), None, max_items)
 
 
 def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:

@@ -27,7 +27,8 @@ def preview_invoice(
 
     What was "the upcoming invoice". Nothing is made: it is a POST that only reads. Stripe wants to be told what to
     preview besides the customer: a subscription, a schedule, the items or phases of one to be, or `invoice_items`. With
-    a customer alone its subscriptions are listed, and the next invoice to come of any of them is previewed.
+    a customer alone its subscriptions are listed, and the next invoice to come of any of them is previewed; where there
+    is none the answer is `{}`.
 
     Args:
         credentials: As whom.

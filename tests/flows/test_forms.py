@@ -108,6 +108,13 @@ def test_a_flow_has_a_form_that_can_be_filled_in(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
+def test_a_flow_can_be_served_by_its_file(name: str) -> None:
+    """As `serve` has it: a run's process knows no module that annotations which are text could be resolved in."""
+    annotations = flows()[name].fn.__annotations__.values()
+    assert [annotation for annotation in annotations if isinstance(annotation, str)] == []
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_the_account_is_a_choice_of_saved_blocks(name: str) -> None:
     schema = FORMS[name]
     account = schema["properties"]["credentials"]

@@ -38,6 +38,7 @@ def credentials(world: World) -> StripeCredentials:
         ("create_customer", {"email": "jenny@example.com"}, {"email": "jenny@example.com"}),
         ("create_customer", {"metadata[order]": "12", "phone": ""}, {"metadata": {"order": "12"}, "phone": ""}),
         ("create_price", {"unit_amount": "1250", "active": "false"}, {"unit_amount": 1250, "active": False}),
+        ("create_price", {"active": "False"}, {"active": False}),
         ("create_price", {"recurring[interval]": "month"}, {"recurring": {"interval": "month"}}),
         ("list_invoices", {"created[gte]": "1767225600"}, {"created": {"gte": 1767225600}}),
         ("list_invoices", {"created": "1767225600"}, {"created": 1767225600}),
@@ -141,6 +142,13 @@ def test_an_object_is_returned_and_shown(world: World, credentials: StripeCreden
 
 
 @pytest.mark.server
+def test_that_nothing_is_upcoming_is_shown(world: World, credentials: StripeCredentials) -> None:
+    given = rows({"customer": world.post("customers")["id"]})
+    told = Told(run_operation("preview_invoice", parameters=given, credentials=credentials, return_state=True))
+    assert told.artifact_of("markdown").description == "nothing"
+
+
+@pytest.mark.server
 def test_a_list_is_returned_and_shown_up_to_the_items_that_were_asked_for(
     world: World, credentials: StripeCredentials
 ) -> None:
@@ -149,7 +157,7 @@ def test_a_list_is_returned_and_shown_up_to_the_items_that_were_asked_for(
     assert len(run_operation("list_products", credentials=credentials, max_items=0)) == 5
     told = Told(run_operation("list_products", credentials=credentials, max_items=3, return_state=True))
     assert [row["name"] for row in told.table] == ["Coffee 4", "Coffee 3", "Coffee 2"]
-    assert told.artifact.description == "3 items"
+    assert told.artifact.description == "3 items, as many as were asked for: there may be more"
 
 
 @pytest.mark.server

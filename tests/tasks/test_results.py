@@ -118,6 +118,8 @@ def test_what_never_answers_is_tried_three_times_and_then_raised(
         ("create_customer", (), {"address": {"town": "Dublin"}}, r"address\[town\]: unknown parameter"),
         ("list_customers", (), {"emial": "jenny@example.com"}, "did you mean 'email'"),
         ("create_price", (), {"currency": "eur", "unit_amount": 10.5}, "unit_amount: expected an integer"),
+        ("retrieve_charge", ("ch_1",), {"expand": "customer"}, "expand is a string: write a list"),
+        ("list_charges", (), {"expand": "data.customer"}, "expand is a string: write a list"),
         ("create_payment_intent", (), {"amount": None, "currency": "eur"}, "amount: required"),
         ("retrieve_customer", ("",), {}, "customer"),
         ("delete_customer", ("cus_1 or cus_2",), {}, "customer"),

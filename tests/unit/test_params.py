@@ -158,6 +158,12 @@ def test_a_misspelt_parameter_is_named_with_the_nearest() -> None:
     ]
 
 
+def test_a_parameter_that_others_begin_with_is_told_all_of_them() -> None:
+    assert messages("capture_payment_intent", amount=500) == [
+        "amount: unknown parameter; did you mean 'amount_details' or 'amount_to_capture'?"
+    ]
+
+
 def test_a_misspelt_parameter_is_found_inside_lists_and_hashes() -> None:
     lines = [{"id": "il_1"}, {"id": "il_2", "price_data": {"currency": "eur", "unit_amont": 5}}]
     (problem,) = problems("update_invoice_lines", {"lines": lines})
