@@ -163,6 +163,9 @@ def _request(operation: Operation, call: Call, config: ClientConfig) -> WireRequ
     params = _params(call)
     if found := problems(operation.name, params):
         raise ParameterError("; ".join(str(problem) for problem in found[:5]))
+    if (portion := operation.portion) is not None and params.get(portion, ...) is None:
+        # It was rather lost on the way than meant so, and the money would be gone.
+        raise ParameterError(f"{portion}: None would be all that is left; leave it out if that is meant")
     encoded = form_encode(params) if params else ""
     headers = _headers(operation, call, config)
     if operation.method == "POST":

@@ -36,6 +36,7 @@ class Operation:
         goal: The statuses of its object, any of which an action leads to (`deleted` for a deletion), so that whoever
             lost its answer can tell by reading; empty where it is not the status that changes. The status alone is
             half of it: amounts, and how it was reached, are the caller's to compare.
+        portion: The parameter that says how much of the money it takes; without it, Stripe takes all there is.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Operation:
     paging: Paging | None = None
     found: Found = "read"
     goal: tuple[str, ...] = ()
+    portion: str | None = None
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
         _O("confirm_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/confirm",
            "payment_intent", found="goal", goal=("succeeded", "requires_capture", "processing")),
         _O("capture_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/capture",
-           "payment_intent", found="goal", goal=("succeeded",)),
+           "payment_intent", found="goal", goal=("succeeded",), portion="amount_to_capture"),
         _O("cancel_payment_intent", "POST", "/v1/payment_intents/{payment_intent}/cancel",
            "payment_intent", found="goal", goal=("canceled",)),
         _O("increment_payment_intent_authorization", "POST",
@@ -134,12 +136,13 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
            "payment_intent", found="goal", goal=("processing", "succeeded")),
         _O("apply_payment_intent_customer_balance", "POST",
            "/v1/payment_intents/{payment_intent}/apply_customer_balance",
-           "payment_intent", found="goal", goal=("succeeded",)),
+           "payment_intent", found="goal", goal=("succeeded",), portion="amount"),
         _O("retrieve_charge", "GET", "/v1/charges/{charge}", "charge"),
         _O("update_charge", "POST", "/v1/charges/{charge}", "charge", found="goal"),
         _O("list_charges", "GET", "/v1/charges", "charge", "list"),
         _O("search_charges", "GET", "/v1/charges/search", "charge", "search"),
-        _O("capture_charge", "POST", "/v1/charges/{charge}/capture", "charge", found="goal"),
+        _O("capture_charge", "POST", "/v1/charges/{charge}/capture", "charge", found="goal",
+           portion="amount"),
         _O("retrieve_balance", "GET", "/v1/balance", "balance"),
         _O("retrieve_balance_transaction", "GET", "/v1/balance_transactions/{balance_transaction}",
            "balance_transaction"),
@@ -151,7 +154,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
            "payment_method", "list"),
         _O("list_subscriptions", "GET", "/v1/subscriptions", "subscription", "list"),
         _O("list_subscription_items", "GET", "/v1/subscription_items", "subscription_item", "list"),
-        _O("create_refund", "POST", "/v1/refunds", "refund", found="metadata"),
+        _O("create_refund", "POST", "/v1/refunds", "refund", found="metadata", portion="amount"),
         _O("retrieve_refund", "GET", "/v1/refunds/{refund}", "refund"),
         _O("list_refunds", "GET", "/v1/refunds", "refund", "list"),
         _O("retrieve_payout", "GET", "/v1/payouts/{payout}", "payout"),

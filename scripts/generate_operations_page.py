@@ -47,8 +47,8 @@ async flows; with an `a` before it, it is the async task that does the same.
 An operation answers with the object as Stripe sent it, a `dict` with client secrets blanked; those that list or search
 follow every page and answer with a `list` of them. Amounts are whole minor units, times Unix seconds.
 
-A parameter that is None is not sent, as if it were not there: a refund or a capture of None is of all that is left, and
-a filter of None filters nothing.
+A parameter that is None is not sent, as if it were not there; a filter of None filters nothing. Where that would move
+all the money that is left, in a refund or a capture, None is refused.
 
 All take `stripe_account`, all but deletions `expand`. Those that list or search take `max_items`. Writes other than
 deletions take `idempotency_key` and `slot`. What "found again" is good for is told in [Money safety](money_safety.md).

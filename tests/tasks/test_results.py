@@ -121,6 +121,8 @@ def test_what_never_answers_is_tried_three_times_and_then_raised(
         ("retrieve_charge", ("ch_1",), {"expand": "customer"}, "expand is a string: write a list"),
         ("list_charges", (), {"expand": "data.customer"}, "expand is a string: write a list"),
         ("create_payment_intent", (), {"amount": None, "currency": "eur"}, "amount: required"),
+        ("create_refund", (), {"charge": "ch_1", "amount": None}, "amount: None would be all that is left"),
+        ("capture_payment_intent", ("pi_1",), {"amount_to_capture": None}, "amount_to_capture: None would be all"),
         ("retrieve_customer", ("",), {}, "customer"),
         ("delete_customer", ("cus_1 or cus_2",), {}, "customer"),
     ],
