@@ -239,6 +239,11 @@ class Application:
             raise errors.api_error(fault.status)
         try:
             result = answer.route.handler(ctx)
+            if isinstance(result, Page):
+                shown = expand.render_page(ctx.account, result, ctx.expand)
+            else:
+                shown = expand.render(ctx.account, result, ctx.expand)
+            answer.body = orjson.dumps(shown)
         except Refusal as refusal:
             if refusal.commits:
                 ctx.commit()
@@ -249,11 +254,6 @@ class Application:
             ctx.rollback()
             traceback.print_exc(file=sys.stderr)
             raise errors.refusal(500, "The sandbox has a bug: its traceback is on stderr.", saved=False) from None
-        if isinstance(result, Page):
-            shown = expand.render_page(ctx.account, result, ctx.expand)
-        else:
-            shown = expand.render(ctx.account, result, ctx.expand)
-        answer.body = orjson.dumps(shown)
         ctx.commit()
         if failing and fault is not None:
             raise errors.api_error(fault.status)
