@@ -33,7 +33,7 @@ def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
             raise bad_request(f"`{name}` can only be used with `billing_scheme=tiered`.", param=name)
     if not tiered and not any(name in params for name in _AMOUNTS):  # [SDK]
         raise missing_parameter("unit_amount")
-    if tiered and not (params.get("tiers") and params.get("tiers_mode")):
+    if tiered and not (params.get("tiers") and params.get("tiers_mode")):  # [SDK; K]
         raise missing_parameter("tiers" if not params.get("tiers") else "tiers_mode")
     recurring = params.get("recurring")
     return ctx.insert(
