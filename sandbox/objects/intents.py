@@ -44,7 +44,7 @@ _ONLY_CONFIRMING: Final = ("error_on_requires_action", "mandate_data", "off_sess
 
 def create_payment_intent(ctx: Context) -> Row:
     params = ctx.params
-    refuse_not_simulated(params)
+    refuse_not_simulated(params, "payment_method_options")
     charging.check_amount(params["amount"], params["currency"])
     _one_way_to_choose_types(params)
     if not params.get("confirm"):
@@ -192,7 +192,7 @@ def _given(ctx: Context, intent: Row, id: str) -> Row:
 
 def update_payment_intent(ctx: Context) -> Row:
     params, intent = ctx.params, target(ctx, "payment_intent", "intent")
-    refuse_not_simulated(params)
+    refuse_not_simulated(params, "payment_method_options")
     _one_way_to_choose_types(params)
     for name in ("amount", "currency", "customer", "payment_method", "capture_method"):
         if params.get(name) is not None and intent["status"] not in CHANGEABLE:  # [SIM]
@@ -231,7 +231,7 @@ def update_payment_intent(ctx: Context) -> Row:
 
 def confirm_payment_intent(ctx: Context) -> Row:
     intent = target(ctx, "payment_intent", "intent")
-    refuse_not_simulated(ctx.params)
+    refuse_not_simulated(ctx.params, "payment_method_options")
     _one_way_to_choose_types(ctx.params)
     _confirm(ctx, intent)
     return intent
