@@ -85,7 +85,7 @@ lint: $(INSTALLED) ## Check format, style and types
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the documentation into site/; a link that leads nowhere fails it
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure what a call and an extracted object cost

@@ -185,7 +185,7 @@ class Application:
             raise errors.rate_limited(fault.reason)
         if fault is not None and fault.kind == "lock_timeout":
             raise errors.lock_timeout()
-        if answer.route is None:
+        if answer.route is None:  # [K]
             raise errors.refusal(
                 404,
                 f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or "
@@ -239,6 +239,11 @@ class Application:
             raise errors.api_error(fault.status)
         try:
             result = answer.route.handler(ctx)
+            if isinstance(result, Page):
+                shown = expand.render_page(ctx.account, result, ctx.expand)
+            else:
+                shown = expand.render(ctx.account, result, ctx.expand)
+            answer.body = orjson.dumps(shown)
         except Refusal as refusal:
             if refusal.commits:
                 ctx.commit()
@@ -248,12 +253,8 @@ class Application:
         except Exception:  # noqa: BLE001 - a bug of ours must neither end the server nor leave half a change
             ctx.rollback()
             traceback.print_exc(file=sys.stderr)
-            raise errors.refusal(500, "The sandbox has a bug: its traceback is on stderr.", saved=False) from None
-        if isinstance(result, Page):
-            shown = expand.render_page(ctx.account, result, ctx.expand)
-        else:
-            shown = expand.render(ctx.account, result, ctx.expand)
-        answer.body = orjson.dumps(shown)
+            bug = errors.refusal(500, "The sandbox has a bug: its traceback is on stderr.", saved=False)  # [own]
+            raise bug from None
         ctx.commit()
         if failing and fault is not None:
             raise errors.api_error(fault.status)

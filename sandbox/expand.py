@@ -223,12 +223,12 @@ def paths(object: str, expand: list[str] | None, *, listing: bool, search: bool 
             found.append(segments)
             continue
         if listing:
-            if segments[0] != "data":
+            if segments[0] != "data":  # [DOC; text K]
                 reachable = _reachable(object, segments)
                 hint = f" You may want to try expanding 'data.{text}' instead." if reachable else ""
                 raise invalid(f"This property cannot be expanded ({text}).{hint}", param="expand")
             segments = segments[1:]
-        if segments and not _reachable(object, segments):
+        if segments and not _reachable(object, segments):  # [SDK; text K]
             raise invalid(f"This property cannot be expanded ({text}).", param="expand")
         if segments:
             found.append(segments)

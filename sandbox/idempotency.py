@@ -41,7 +41,7 @@ class Keys:
         Raises:
             Refusal: The key is too long, is held by a request in flight, or was used with another request.
         """
-        if not 0 < len(key) <= MAX_LENGTH:
+        if not 0 < len(key) <= MAX_LENGTH:  # [DOC; type and text K]
             raise Refusal(
                 400,
                 {
@@ -66,7 +66,7 @@ class Keys:
                 "Keys for idempotent requests can only be used with the same parameters they were first used with. "
                 f"Try using a key other than '{key}' if you meant to execute a different request."
             )
-        if known.status is None:
+        if known.status is None:  # [DOC; code SDK; text K]
             raise Refusal(
                 409,
                 {

@@ -141,7 +141,7 @@ def parse(object: str, query: str) -> tuple[list[Clause], bool]:
         raise _unreadable()
     if len(joins) > 1:
         raise bad_request("You cannot use both AND and OR in the same query.", param="query")  # [DOC; text K]
-    if len(clauses) > MAX_CLAUSES:
+    if len(clauses) > MAX_CLAUSES:  # [K]
         raise bad_request(f"You can use up to {MAX_CLAUSES} clauses in a query.", param="query")
     return clauses, joins == {"OR"}
 
@@ -168,7 +168,7 @@ def _clause(object: str, match: re.Match[str]) -> Clause:
         raise _wrong_operator(op, field)
     if op == "~" and len(value) < 3:
         raise bad_request("The substring operator needs at least 3 characters.", param="query")  # [DOC; text K]
-    if kind == "numeric" and not _NUMBER.fullmatch(value):
+    if kind == "numeric" and not _NUMBER.fullmatch(value):  # [K]
         raise bad_request(f"Field `{field}` takes a number.", param="query")
     key = None if match["key"] is None else _unescaped(match["key"])
     return Clause(field, key, op, value, bool(match["negated"]))

@@ -133,6 +133,8 @@ def _map(operation: str, shape: Shape, value: Node, path: str) -> Any:
         raise invalid("Invalid object", param=path)
     if path.endswith("metadata"):
         return metadata(value, path)
+    if path.endswith("currency_options"):
+        value = {currency(code, path): item for code, item in value.items()}
     return {name: _value(operation, shape.item, item, below(path, name)) for name, item in value.items()}
 
 
@@ -229,8 +231,8 @@ def _decimal(operation: str, shape: Shape, value: Node, path: str) -> Decimal:
 def _enum(operation: str, shape: Shape, value: Node, path: str) -> Any:
     text = _filled(value, path, "string")
     if text not in shape.choices:
-        *most, last = shape.choices
-        names = (f"{', '.join(most)}, or {last}" if len(most) > 1 else " or ".join((*most, last))) if last else ""
+        *most, last = shape.choices or ("''",)  # that which can only be cleared
+        names = f"{', '.join(most)}, or {last}" if len(most) > 1 else " or ".join((*most, last))
         raise invalid(f"Invalid {path}: must be one of {names}", param=path)
     return text
 

@@ -110,7 +110,7 @@ def asks_first(ctx: Context, intent: Row, method: Row) -> bool:
 def verify_payment_intent_microdeposits(ctx: Context) -> Row:
     params, intent = ctx.params, target(ctx, "payment_intent", "intent")
     action: Row = intent["next_action"] or {}
-    if intent["status"] != "requires_action" or action.get("type") != "verify_with_microdeposits":
+    if intent["status"] != "requires_action" or action.get("type") != "verify_with_microdeposits":  # [K]
         raise unexpected_state(
             "This PaymentIntent is not waiting for microdeposits to be verified.",
             payment_intent=render(ctx.account, intent, []),
@@ -118,7 +118,7 @@ def verify_payment_intent_microdeposits(ctx: Context) -> Row:
     amounts, descriptor = params.get("amounts"), params.get("descriptor_code")
     if (amounts is None) == (descriptor is None):  # [SDK]
         raise bad_request("Give either `amounts` or `descriptor_code`.", code="parameter_missing", param="amounts")
-    if amounts is not None and len(amounts) != 2:
+    if amounts is not None and len(amounts) != 2:  # [SDK; text K]
         raise bad_request(
             "Exactly two amounts are needed.",
             code="payment_method_microdeposit_verification_amounts_invalid",

@@ -34,7 +34,7 @@ def capture_payment_intent(ctx: Context) -> Row:
             "The remaining amount on this PaymentIntent could not be captured because the remainder of the authorized "
             "amount has been released.",
         )
-    if intent["status"] != "requires_capture":
+    if intent["status"] != "requires_capture":  # [SIM]
         raise intents.refused(
             ctx,
             intent,
@@ -45,7 +45,7 @@ def capture_payment_intent(ctx: Context) -> Row:
         raise bad_request("Multicapture is not available for this PaymentIntent.", param="final_capture")
     amount = ctx.given("amount_to_capture", intent["amount_capturable"])
     positive(amount, "amount")  # the parameter that is named is not the one sent [SIM]
-    if amount > intent["amount_capturable"]:
+    if amount > intent["amount_capturable"]:  # [SIM]
         raise bad_request(
             f"The provided capture amount is greater than the amount of this PaymentIntent that can be captured "
             f"({intent['amount_capturable']}).",
@@ -72,7 +72,7 @@ def _take(ctx: Context, charge: Row, amount: int) -> None:
 def increment_payment_intent_authorization(ctx: Context) -> Row:
     params, intent = ctx.params, target(ctx, "payment_intent", "intent")
     refuse_not_simulated(params)
-    if intent["status"] != "requires_capture":
+    if intent["status"] != "requires_capture":  # [SDK; text K]
         raise intents.refused(
             ctx,
             intent,
@@ -89,7 +89,7 @@ def increment_payment_intent_authorization(ctx: Context) -> Row:
             "The amount must be greater than the currently authorized amount.", param="amount"
         )  # [SDK; text K]
     made = intent.get("_increments", 0)
-    if made >= MAX_INCREMENTS:
+    if made >= MAX_INCREMENTS:  # [SDK; text K]
         raise bad_request(f"An authorization can be incremented {MAX_INCREMENTS} times at most.", param="intent")
     charging.check_amount(params["amount"], intent["currency"])
     fields = chosen(params, "description", "statement_descriptor")
@@ -158,14 +158,14 @@ def seed_charge(ctx: Context, amount: int, currency: str) -> Row:
 def create_refund(ctx: Context) -> Row:
     params = ctx.params
     only_one(params, "charge", "payment_intent")
-    if not params.get("charge") and not params.get("payment_intent"):
+    if not params.get("charge") and not params.get("payment_intent"):  # [K]
         raise bad_request(
             "One of the following params should be provided for this request: payment_intent or charge.",
         )
     refuse_not_simulated(params, "charge", "payment_intent")
     charge = _refundable(ctx)
     left = charge["amount_captured"] - charge.get("_refunded", 0)
-    if left == 0:
+    if left == 0:  # [K; code SDK]
         raise bad_request(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount = ctx.given("amount", left)
     positive(amount, "amount")

@@ -108,22 +108,33 @@ def positive(number: int, param: str) -> None:
 NOT_SIMULATED: Final = frozenset(
     {
         "account_tax_ids",
+        "amount_details",
         "application_fee_amount",
+        "application_fee_percent",
+        "confirmation_token",
         "customer_account",
         "default_source",
         "default_tax_rates",
         "discounts",
         "from_invoice",
         "hooks",
+        "managed_payments",
         "mandate",
-        "payment_method_configuration",
-        "confirmation_token",
+        "name_collection",
         "on_behalf_of",
+        "optional_items",
+        "payment_details",
+        "payment_method_configuration",
+        "payment_method_options",
         "shipping_cost",
+        "shipping_options",
         "source",
         "subscription",
-        "tax_rates",
         "tax_amounts",
+        "tax_behavior",
+        "tax_code",
+        "tax_id_data",
+        "tax_rates",
         "test_clock",
         "transfer_data",
         "validate",
@@ -137,3 +148,7 @@ def refuse_not_simulated(params: Mapping[str, Any], *allowed: str, path: str = "
     for name, value in params.items():
         if name in NOT_SIMULATED and name not in allowed and value:
             raise bad_request(f"The sandbox does not simulate `{name}`.", param=below(path, name))
+    if params.get("automatic_tax", {}).get("enabled"):
+        raise bad_request(
+            "The sandbox does not simulate `automatic_tax`.", param=f"{below(path, 'automatic_tax')}[enabled]"
+        )

@@ -33,12 +33,18 @@ _PLAIN: Final = (
 )
 _CHOOSING: Final = frozenset({"allowed_payment_method_types", "currency", "customer", "excluded_payment_method_types"})
 """What the types that an intent takes depend on."""
+_OPTIONS_NOT_SIMULATED: Final[Mapping[str, frozenset[str]]] = {
+    "card": frozenset({"cvc_token", "installments", "moto", "three_d_secure"}),
+    "customer_balance": frozenset(),
+    "us_bank_account": frozenset({"networks"}),
+}
+"""Of each type that is simulated, the options that would change what happens and show in no answer."""
 _ONLY_CONFIRMING: Final = ("error_on_requires_action", "mandate_data", "off_session", "return_url")
 
 
 def create_payment_intent(ctx: Context) -> Row:
     params = ctx.params
-    refuse_not_simulated(params)
+    refuse_not_simulated(params, "payment_method_options")
     charging.check_amount(params["amount"], params["currency"])
     _one_way_to_choose_types(params)
     if not params.get("confirm"):
@@ -111,9 +117,19 @@ def _fields(intent: Row, params: Mapping[str, Any]) -> Row:
         old: Row = intent["payment_method_options"] or {}
         options: Row = {name: dict(value) for name, value in old.items()}
         for name, value in params["payment_method_options"].items():
+            _refuse_options_not_simulated(name, value or {})
             options[name] = {**options.get(name, {}), **(value or {})}
         fields["payment_method_options"] = options
     return fields
+
+
+def _refuse_options_not_simulated(type: str, options: Row) -> None:
+    """Refuse options of other types, and those of which nothing is known here [own]."""
+    path = f"payment_method_options[{type}]"
+    if type not in _OPTIONS_NOT_SIMULATED:
+        raise bad_request(f"The sandbox does not simulate `{type}`.", param=path)
+    for name in sorted(_OPTIONS_NOT_SIMULATED[type].intersection(options)):
+        raise bad_request(f"The sandbox does not simulate `{name}`.", param=f"{path}[{name}]")
 
 
 def _descriptor(intent: Row) -> None:
@@ -176,7 +192,7 @@ def _given(ctx: Context, intent: Row, id: str) -> Row:
 
 def update_payment_intent(ctx: Context) -> Row:
     params, intent = ctx.params, target(ctx, "payment_intent", "intent")
-    refuse_not_simulated(params)
+    refuse_not_simulated(params, "payment_method_options")
     _one_way_to_choose_types(params)
     for name in ("amount", "currency", "customer", "payment_method", "capture_method"):
         if params.get(name) is not None and intent["status"] not in CHANGEABLE:  # [SIM]
@@ -215,7 +231,7 @@ def update_payment_intent(ctx: Context) -> Row:
 
 def confirm_payment_intent(ctx: Context) -> Row:
     intent = target(ctx, "payment_intent", "intent")
-    refuse_not_simulated(ctx.params)
+    refuse_not_simulated(ctx.params, "payment_method_options")
     _one_way_to_choose_types(ctx.params)
     _confirm(ctx, intent)
     return intent

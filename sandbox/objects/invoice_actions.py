@@ -151,7 +151,7 @@ def send_invoice(ctx: Context) -> Row:
 def pay_invoice(ctx: Context) -> Row:
     invoice, params = target(ctx, "invoice", "id"), ctx.params
     refuse_not_simulated(params)
-    if params.get("forgive"):
+    if params.get("forgive"):  # [own]
         raise bad_request("The sandbox does not simulate `forgive`.", param="forgive")
     if invoice["status"] == "paid":
         raise bad_request("Invoice is already paid")  # [PROBE]
@@ -296,7 +296,7 @@ def mark_invoice_uncollectible(ctx: Context) -> Row:
     if invoice["status"] == "uncollectible":
         raise bad_request("This invoice has already been marked uncollectible.")  # [PROBE]
     if invoice["status"] != "open":
-        raise bad_request(_NOT_OPEN)
+        raise bad_request(_NOT_OPEN)  # [PROBE]
     ctx.change(
         invoice,
         status="uncollectible",

@@ -174,8 +174,6 @@ def _settings(ctx: Context, row: Row, customer: Row) -> dict[str, Any]:
         fields["rendering"] = {name: given.get(name) for name in names}
     if "payment_settings" in params:
         fields["payment_settings"] = {**row["payment_settings"], **params["payment_settings"]}
-    if "automatic_tax" in params and params["automatic_tax"].get("enabled"):
-        raise bad_request("The sandbox does not simulate `automatic_tax`.", param="automatic_tax[enabled]")
     if "default_payment_method" in params:
         id = params["default_payment_method"]
         if id is not None:

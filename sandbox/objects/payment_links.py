@@ -50,8 +50,8 @@ def create_payment_link(ctx: Context) -> Row:
     params = ctx.params
     refuse_not_simulated(params)
     given = params["line_items"]
-    if len(given) + len(params.get("optional_items") or ()) > MAX_ITEMS:  # [SDK]
-        raise bad_request(f"A payment link has up to {MAX_ITEMS} items, optional ones included.", param="line_items")
+    if len(given) > MAX_ITEMS:  # [SDK]
+        raise bad_request(f"A payment link has up to {MAX_ITEMS} items.", param="line_items")
     prices = [_price(ctx, item, f"line_items[{index}]") for index, item in enumerate(given)]
     currencies: set[str] = {price["currency"] for price in prices} | {ctx.given("currency", prices[0]["currency"])}
     if len(currencies) > 1:  # [K]

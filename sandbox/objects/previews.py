@@ -43,12 +43,12 @@ _NOT_FORESEEN: Final = (
 def preview_invoice(ctx: Context) -> Row:
     params = ctx.params
     refuse_not_simulated(params, "subscription")
-    if params.get("schedule") or params.get("schedule_details", {}).get("phases"):
+    if params.get("schedule") or params.get("schedule_details", {}).get("phases"):  # [own]
         raise bad_request("The sandbox does not simulate subscription schedules.", param="schedule")
     subscription = _subscription(ctx)
     details: Row = params.get("subscription_details") or {}
     for name in _NOT_FORESEEN:
-        if details.get(name) and details[name] != {"type": "unchanged"}:
+        if details.get(name) and details[name] != {"type": "unchanged"}:  # [own]
             path = f"subscription_details[{name}]"
             raise bad_request(f"The sandbox does not simulate `{path}`.", param=path)
     if subscription is None and not details.get("items") and not params.get("invoice_items"):  # [3P; text K]

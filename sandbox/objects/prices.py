@@ -9,6 +9,7 @@ from typing import Any, Final
 from prefect_stripe.sandbox.context import Context
 from prefect_stripe.sandbox.errors import bad_request, missing_parameter
 from prefect_stripe.sandbox.expand import Page
+from prefect_stripe.sandbox.form import below
 from prefect_stripe.sandbox.objects.common import apply_metadata, chosen, new_metadata, only_one, target
 from prefect_stripe.sandbox.paging import equals, page, within
 from prefect_stripe.sandbox.rows import Row
@@ -30,12 +31,9 @@ def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
     for name in ("tiers", "tiers_mode"):
         if not tiered and params.get(name):  # [SDK; text K]
             raise bad_request(f"`{name}` can only be used with `billing_scheme=tiered`.", param=name)
-    for index, tier in enumerate(params.get("tiers") or ()):
-        for name in ("flat_amount", "unit_amount"):
-            only_one(tier, name, f"{name}_decimal", path=f"tiers[{index}]")  # [SDK]
     if not tiered and not any(name in params for name in _AMOUNTS):  # [SDK]
         raise missing_parameter("unit_amount")
-    if tiered and not (params.get("tiers") and params.get("tiers_mode")):
+    if tiered and not (params.get("tiers") and params.get("tiers_mode")):  # [SDK; K]
         raise missing_parameter("tiers" if not params.get("tiers") else "tiers_mode")
     recurring = params.get("recurring")
     return ctx.insert(
@@ -55,9 +53,9 @@ def new_price(ctx: Context, params: Mapping[str, Any]) -> Row:
             "tiers_mode": params.get("tiers_mode"),
             "transform_quantity": params.get("transform_quantity"),
             "type": "recurring" if recurring else "one_time",
-            **amounts(_unit_amount(params)),
-            "_tiers": params.get("tiers"),
-            "_currency_options": params.get("currency_options"),
+            **amounts(_amount(params, "unit_amount")),
+            "_tiers": _tiers(params),
+            "_currency_options": _currency_options(params.get("currency_options")),
         },
     )
 
@@ -145,22 +143,54 @@ def _recurring(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unit_amount(params: Mapping[str, Any]) -> Decimal | None:
-    """Not below nothing [SDK]."""
-    given = params.get("unit_amount", params.get("unit_amount_decimal"))
+def _tiers(params: Mapping[str, Any], path: str = "") -> list[dict[str, Any]] | None:
+    given: list[dict[str, Any]] | None = params.get("tiers")
+    return given and [_tier(tier, f"{below(path, 'tiers')}[{index}]") for index, tier in enumerate(given)]
+
+
+def _tier(given: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A tier as it is shown: the last has no bound [SDK]."""
+    for name in ("flat_amount", "unit_amount"):
+        only_one(given, name, f"{name}_decimal", path=path)  # [SDK]
+    return {
+        **amounts(_amount(given, "flat_amount", path), "flat_amount"),
+        **amounts(_amount(given, "unit_amount", path)),
+        "up_to": None if given["up_to"] == "inf" else given["up_to"],
+    }
+
+
+def _currency_options(given: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
+    return None if given is None else {code: _option(code, option) for code, option in given.items()}
+
+
+def _option(code: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    path = f"currency_options[{code}]"
+    only_one(given, *_AMOUNTS, path=path)
+    tiers = _tiers(given, path)
+    return {
+        "custom_unit_amount": _custom(given.get("custom_unit_amount")),
+        "tax_behavior": given.get("tax_behavior", "unspecified"),
+        **({"tiers": tiers} if tiers else {}),
+        **amounts(_amount(given, "unit_amount", path)),
+    }
+
+
+def _amount(params: Mapping[str, Any], name: str, path: str = "") -> Decimal | None:
+    """An amount in one of its two spellings, not below nothing [SDK; a tier's K]."""
+    given = params.get(name, params.get(f"{name}_decimal"))
     if given is None:
         return None
     if given < 0:
-        raise bad_request("Invalid non-negative integer", code="parameter_invalid_integer", param="unit_amount")
+        raise bad_request("Invalid non-negative integer", code="parameter_invalid_integer", param=below(path, name))
     return Decimal(given)
 
 
-def amounts(unit_amount: Decimal | None) -> dict[str, Any]:
-    """Both spellings of a unit amount; the integer is None where it would not be exact."""
-    if unit_amount is None:
-        return {"unit_amount": None, "unit_amount_decimal": None}
-    whole = int(unit_amount) if unit_amount == unit_amount.to_integral_value() else None
-    return {"unit_amount": whole, "unit_amount_decimal": decimal_text(unit_amount)}
+def amounts(amount: Decimal | None, name: str = "unit_amount") -> dict[str, Any]:
+    """Both spellings of an amount; the integer is None where it would not be exact."""
+    if amount is None:
+        return {name: None, f"{name}_decimal": None}
+    whole = int(amount) if amount == amount.to_integral_value() else None
+    return {name: whole, f"{name}_decimal": decimal_text(amount)}
 
 
 def decimal_text(number: Decimal) -> str:
@@ -198,7 +228,7 @@ def update_price(ctx: Context) -> Row:
             raise bad_request("You cannot change `tax_behavior` once it has been set.", param="tax_behavior")
         fields["tax_behavior"] = params["tax_behavior"]
     if "currency_options" in params:
-        fields["_currency_options"] = params["currency_options"]
+        fields["_currency_options"] = _currency_options(params["currency_options"])
     apply_metadata(ctx, row, fields)
     ctx.change(row, **fields)
     ctx.record("price.updated", row)

@@ -21,7 +21,7 @@ def create_product(ctx: Context) -> Row:
     id = params.get("id")
     if id is not None and not re.fullmatch(r"[\w.\-]{1,255}", id, re.ASCII):
         raise bad_request(f"Invalid product ID: {id}", param="id")  # [K]
-    if id is not None and ctx.get("product", id) is not None:
+    if id is not None and ctx.get("product", id) is not None:  # [K; code SDK]
         raise bad_request("Product already exists.", code="resource_already_exists", param="id")
     row = ctx.insert(
         "product",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -97,6 +100,22 @@ def test_links_lead_to_a_page_and_a_heading(name: str) -> None:
         target = folder / file if file else folder / name
         assert target.is_file(), link
         assert not anchor or anchor in [*anchors(target.read_text(encoding="utf-8"))], link
+
+
+def test_the_build_fails_by_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    shutil.copytree(DOCS, tmp_path / "docs")
+    for name in ("Makefile", "mkdocs.yml", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
+    command = ["make", "docs", f"BIN={Path(sys.executable).parent}"]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    with (tmp_path / "docs" / "paging.md").open("a", encoding="utf-8") as page:
+        page.write("\n[Gone](gone.md)\n")
+    broken = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert broken.returncode != 0
+    assert "'gone.md'" in broken.stderr
 
 
 @pytest.mark.server

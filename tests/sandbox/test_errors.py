@@ -37,6 +37,13 @@ CUSTOMERS, ITEMS, PRICES = "/v1/customers", "/v1/invoiceitems", "/v1/prices"
             None,
             "tax_exempt",
         ),
+        (
+            "/v1/invoiceitems/ii_1",
+            {"invoicing_rules": "x"},
+            "Invalid invoicing_rules: must be one of ''",
+            None,
+            "invoicing_rules",
+        ),
         (CUSTOMERS, {"email": "nobody"}, "Invalid email address: nobody", "email_invalid", "email"),
         (
             "/v1/payment_intents",

@@ -222,6 +222,9 @@ def test_authentication_is_asked_for_or_refused_when_nobody_is_there(intents: In
         ({"off_session": "true"}, None, "off_session"),
         ({"payment_method": "pm_none"}, "resource_missing", "payment_method"),
         ({"statement_descriptor": "ACME"}, None, "statement_descriptor"),
+        ({"payment_method_options[boleto][setup_future_usage]": "none"}, None, "payment_method_options[boleto]"),
+        ({"amount_details[tax][total_tax_amount]": "9000"}, None, "amount_details"),
+        ({"payment_method_options[card][moto]": "true"}, None, "payment_method_options[card][moto]"),
         (
             {"payment_method": "pm_usBankAccount_success", "allowed_payment_method_types[]": "card"},
             "payment_intent_incompatible_payment_method",

@@ -48,8 +48,11 @@ def class_node(object: str) -> ast.ClassDef:
     return node
 
 
+LEAVES: dict[str, type] = {"bool": bool, "Decimal": str, "int": int, "str": str}
+
+
 def faults_of(node: ast.ClassDef, value: dict[str, Any], path: str) -> Iterator[str]:
-    """Fields that the type has and the value lacks, or has null though the type does not allow it."""
+    """Fields that the value lacks, has null though the type does not allow it, or has of another type."""
     inner = {child.name: child for child in node.body if isinstance(child, ast.ClassDef)}
     for field in node.body:
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
@@ -62,6 +65,9 @@ def faults_of(node: ast.ClassDef, value: dict[str, Any], path: str) -> Iterator[
             if not optional:
                 yield f"{path}.{name}: {annotation}"
             continue
+        plain = annotation[len("Optional[") : -1] if optional else annotation
+        if plain in LEAVES and type(value[name]) is not LEAVES[plain]:
+            yield f"{path}.{name}: {annotation}, not {value[name]!r}"
         nested = next(
             (inner[part] for part in annotation.replace("[", " ").replace("]", " ").split() if part in inner), None
         )
@@ -105,7 +111,7 @@ CATALOGUE: tuple[dict[str, str], ...] = (
         "tiers[0][up_to]": "10",
         "tiers[0][unit_amount]": "100",
         "tiers[1][up_to]": "inf",
-        "tiers[1][unit_amount]": "90",
+        "tiers[1][unit_amount_decimal]": "90.5",
         "recurring[interval]": "month",
         "expand[]": "tiers",
     },
@@ -113,7 +119,7 @@ CATALOGUE: tuple[dict[str, str], ...] = (
         "unit_amount": "5",
         "transform_quantity[divide_by]": "10",
         "transform_quantity[round]": "up",
-        "currency_options[eur][unit_amount]": "4",
+        "currency_options[EUR][unit_amount_decimal]": "4.5",
         "expand[]": "currency_options",
     },
 )

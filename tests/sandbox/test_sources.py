@@ -33,14 +33,28 @@ MODULES = sorted(path.relative_to(SANDBOX).as_posix() for path in SANDBOX.rglob(
 MODULES.remove("errors.py")  # makes what others raise
 
 
-def _refuses(node: ast.stmt) -> bool:
+def _refuses(node: ast.AST) -> bool:
     functions = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
     names = {
         function.attr if isinstance(function, ast.Attribute) else function.id
         for function in functions
         if isinstance(function, ast.Attribute | ast.Name)
     }
-    return isinstance(node, ast.FunctionDef) and bool(names & REFUSING)
+    return bool(names & REFUSING)
+
+
+def _refusals(function: ast.FunctionDef, lines: list[str]) -> Iterator[str]:
+    """What is written of each refusal of a function: there, at the condition that it stands under, and for all."""
+    said = [*lines[function.lineno - 1 : function.body[0].lineno - 1], ast.get_docstring(function) or ""]
+    for around in ast.walk(function):
+        for node in ast.iter_child_nodes(around):
+            if isinstance(node, ast.stmt) and not hasattr(node, "body") and _refuses(node):
+                condition = around.test if isinstance(around, ast.If) else node
+                yield "\n".join([*said, *_written(condition, lines), *_written(node, lines)])
+
+
+def _written(node: ast.expr | ast.stmt, lines: list[str]) -> list[str]:
+    return lines[node.lineno - 1 : node.end_lineno]
 
 
 def _is_number(value: ast.expr | None) -> bool:
@@ -50,15 +64,15 @@ def _is_number(value: ast.expr | None) -> bool:
 
 
 def rules(text: str) -> Iterator[tuple[str, str]]:
-    """Each function of a module that refuses, and each number, with the lines that it is written in."""
+    """Each refusal of a module, by its function, and each number, with what is written of it."""
     lines, module = text.splitlines(), ast.parse(text)
     said_for_all = bool(FOR_ALL.search(ast.get_docstring(module) or ""))
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef) and not said_for_all:
+            yield from ((node.name, words) for words in _refusals(node, lines))
     for node in module.body:
-        words = "\n".join(lines[node.lineno - 1 : node.end_lineno])
-        if isinstance(node, ast.FunctionDef) and _refuses(node) and not said_for_all:
-            yield node.name, words
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_number(node.value):
-            yield node.target.id, words
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and _is_number(node.value):
+            yield node.target.id, "\n".join(_written(node, lines))
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -70,5 +84,16 @@ def test_each_rule_names_its_source(module: str) -> None:
 def test_what_is_looked_at_is_what_refuses() -> None:
     seen = [name for module in MODULES for name, _ in rules((SANDBOX / module).read_text())]
     assert {"void_invoice", "capture_payment_intent", "delete_product", "MAX_ITEMS", "KEPT_SECONDS"} <= {*seen}
-    assert len(seen) > 80
+    assert len(seen) > 150
     assert not SOURCE.search('raise bad_request("No.", param="lines[0][id]")  # [x]')
+
+
+def test_a_source_is_that_of_its_own_refusal() -> None:
+    text = """
+def act(ctx):
+    if ctx.one:  # [DOC]
+        raise bad_request("One.")
+    if ctx.other:
+        raise bad_request("Other.")
+"""
+    assert [bool(SOURCE.search(words)) for _, words in rules(text)] == [True, False]
