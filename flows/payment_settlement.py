@@ -191,6 +191,7 @@ class PaymentSettling:
 
     def _answer_action(self) -> Process[End | None]:
         """Do what an action asks for, where the order can; else report who has to do what."""
+        self.work.refuse_interference()
         match _action(self.work.intent):
             case "verify_with_microdeposits":
                 return (yield from self._verify())

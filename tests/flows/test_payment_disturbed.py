@@ -234,6 +234,26 @@ def test_what_somebody_changed_at_stripe_is_not_charged(world: World, change: di
     assert "somebody changed the payment" in run.reason
 
 
+@pytest.mark.parametrize("by", ["a transfer", "microdeposits", "3-D Secure"])
+def test_what_somebody_changed_while_it_waited_is_not_charged(world: World, by: str) -> None:
+    manual = {"cash_balance[settings][reconciliation_mode]": "manual"}
+    customer = world.post("customers", email="jenny@example.com", **manual)["id"]
+    given: dict[str, Any] = {"payment_method": "pm_card_authenticationRequired"}
+    if by == "a transfer":
+        given = TRANSFER
+    elif by == "microdeposits":
+        given = {**DEBIT, **an_unverified_account(world, customer)}
+    waiting = world.run(world.payment(**given))
+    assert waiting.ending == "requires_action"
+    assert waiting.outcome is not None
+    world.post(f"payment_intents/{waiting.outcome.object_id}", amount=99900)
+    fund(world, customer, 99900)
+    run = world.run(world.payment(**given, **({"microdeposit_amounts": [32, 45]} if by == "microdeposits" else {})))
+    assert (run.ending, run.outcome and run.outcome.status) == ("rejected", "requires_action")
+    assert "somebody changed the payment" in run.reason
+    assert not world.all("charges")
+
+
 @pytest.mark.parametrize(
     "changed", [{"amount": 25000}, {"currency": "eur"}, {"capture_method": "automatic", "settlement": "capture"}]
 )
