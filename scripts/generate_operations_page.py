@@ -44,8 +44,9 @@ Every operation is one Prefect task, in `prefect_stripe.tasks`. The plain name i
 async flows; with an `a` before it, it is the async task that does the same.
 
 `credentials` comes first, then the ids in the path, then Stripe's own parameters as keywords, under Stripe's own names.
-An operation answers with the object as Stripe sent it, a `dict` with client secrets blanked; those that list or search
-follow every page and answer with a `list` of them. Amounts are whole minor units, times Unix seconds.
+An operation answers with the object as Stripe sent it, a `dict` with client secrets blanked, also in the links by which
+a customer authenticates: a link that works comes from `credentials.get_client()`. Those that list or search follow
+every page and answer with a `list` of them. Amounts are whole minor units, times Unix seconds.
 
 All take `stripe_account`, all but deletions `expand`. Those that list or search take `max_items`. Writes other than
 deletions take `idempotency_key` and `slot`. What "found again" is good for is told in [Money safety](money_safety.md).
