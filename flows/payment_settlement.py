@@ -43,6 +43,8 @@ class PaymentSettling:
         if self.order.settlement == "cancel":
             return (yield from self._cancel())
         while True:
+            # Held or taken, it may have been authenticated by the customer after somebody changed it.
+            self.work.refuse_other_currency()
             before = self._state
             step = {
                 "requires_payment_method": self._confirm,

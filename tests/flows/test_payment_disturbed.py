@@ -254,6 +254,18 @@ def test_what_somebody_changed_while_it_waited_is_not_charged(world: World, by: 
     assert not world.all("charges")
 
 
+@pytest.mark.parametrize("given", [{}, MANUAL, HELD], ids=["charged", "to be captured", "held"])
+def test_another_currency_is_never_what_was_ordered(world: World, given: dict[str, Any]) -> None:
+    order = world.payment(**given, payment_method="pm_card_authenticationRequired")
+    assert world.run(order).ending == "requires_action"
+    intent = world.intent()["id"]
+    world.post(f"payment_intents/{intent}", currency="eur")
+    world.post(f"payment_intents/{intent}/confirm", payment_method="pm_card_visa")
+    run = world.run(order)
+    assert (run.ending, world.money.get("captured")) == ("rejected", None)
+    assert "somebody changed the payment" in run.reason
+
+
 @pytest.mark.parametrize(
     "changed", [{"amount": 25000}, {"currency": "eur"}, {"capture_method": "automatic", "settlement": "capture"}]
 )
