@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-# API keys, webhook secrets, and client secrets, which are an id with something after it.
-_SECRET_TEXT: Final = re.compile(r"\b((?:sk|rk)_(?:test|live)|whsec|[a-z]+_[A-Za-z0-9]{8,}_secret)_\w+")
+# API keys, webhook secrets, and client secrets, which are an id with something after it, but for those of sources.
+_SECRET_TEXT: Final = re.compile(
+    r"\b((?:sk|rk)_(?:test|live)|whsec|src_client_secret|[a-z]+_[A-Za-z0-9]{8,}_secret)_\w+"
+)
 
 # Numbers of cards, as people write them; Stripe itself never sends one, but repeats what it was sent.
 _CARD: Final = re.compile(
@@ -27,7 +29,7 @@ MOST_LEVELS: Final = 100
 
 
 def without_secrets(value: Any, levels: int = MOST_LEVELS) -> Any:
-    """Return a copy of a decoded JSON value in which every client secret is None.
+    """Return a copy of a decoded JSON value in which every client secret is None, and in a link cannot be read.
 
     Raises:
         APIError: It is nested too deeply to be one of Stripe's.
@@ -36,6 +38,9 @@ def without_secrets(value: Any, levels: int = MOST_LEVELS) -> Any:
         >>> without_secrets({"id": "pi_1", "client_secret": "pi_1_secret_x"})
         {'id': 'pi_1', 'client_secret': None}
     """
+    if isinstance(value, str):
+        # Looked for first, since a page has thousands of texts: links to 3-D Secure and to banks have one in them.
+        return _SECRET_TEXT.sub(r"\1_…", value) if "_secret_" in value else value
     if not isinstance(value, dict | list):
         return value
     if not levels:

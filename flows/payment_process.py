@@ -254,10 +254,20 @@ class PaymentWork:
         if (seen["amount"], seen["currency"]) != (order.amount, order.currency) or (
             (seen["capture_method"] == "manual") != (order.capture_method == "manual")
         ):
-            raise Rejected(
-                f"somebody changed the payment {seen['id']} at Stripe. {self._versions()}. Set it right there, or "
-                "cancel it"
-            )
+            raise self._changed()
+
+    def refuse_other_currency(self) -> None:
+        """Refuse to take or report as ordered what is in a currency that somebody changed it to.
+
+        Raises:
+            Rejected: It is in another currency.
+        """
+        if self.intent["currency"] != self.order.currency:
+            raise self._changed()
+
+    def _changed(self) -> Rejected:
+        way_out = _WAYS_OUT.get(self.intent["status"], "Set it right there, or cancel it")
+        return Rejected(f"somebody changed the payment {self.intent['id']} at Stripe. {self._versions()}. {way_out}")
 
     def _versions(self) -> str:
         seen, order = self.intent, self.order

@@ -43,6 +43,8 @@ class PaymentSettling:
         if self.order.settlement == "cancel":
             return (yield from self._cancel())
         while True:
+            # Held or taken, it may have been authenticated by the customer after somebody changed it.
+            self.work.refuse_other_currency()
             before = self._state
             step = {
                 "requires_payment_method": self._confirm,
@@ -191,6 +193,7 @@ class PaymentSettling:
 
     def _answer_action(self) -> Process[End | None]:
         """Do what an action asks for, where the order can; else report who has to do what."""
+        self.work.refuse_interference()
         match _action(self.work.intent):
             case "verify_with_microdeposits":
                 return (yield from self._verify())

@@ -76,6 +76,7 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
     "balance_transaction": {"source": _field("source"), "payout": _field("_payout")},
     "charge": {"customer": _field("customer"), "payment_intent": _field("payment_intent")},
     "customer": {"email": _field("email")},
+    "dispute": {"charge": _field("charge")},
     "invoice": {"customer": _field("customer"), "number": _field("number")},
     "invoice_payment": {
         "invoice": _field("invoice"),

@@ -44,8 +44,9 @@ Every operation is one Prefect task, in `prefect_stripe.tasks`. The plain name i
 async flows; with an `a` before it, it is the async task that does the same.
 
 `credentials` comes first, then the ids in the path, then Stripe's own parameters as keywords, under Stripe's own names.
-An operation answers with the object as Stripe sent it, a `dict` with client secrets blanked; those that list or search
-follow every page and answer with a `list` of them. Amounts are whole minor units, times Unix seconds.
+An operation answers with the object as Stripe sent it, a `dict` with client secrets blanked, also in the links by which
+a customer authenticates: a link that works comes from `credentials.get_client()`. Those that list or search follow
+every page and answer with a `list` of them. Amounts are whole minor units, times Unix seconds.
 
 A parameter that is None is not sent, as if it were not there; a filter of None filters nothing. Where that would move
 all the money that is left, in a refund or a capture, None is refused.

@@ -197,6 +197,11 @@ def _refundable(ctx: Context) -> Row:
         charge = found
     if charge["status"] != "succeeded" or not charge["captured"]:
         raise bad_request(f"Charge {charge['id']} cannot be refunded.", code="charge_not_refundable", param="charge")
+    # [SDK: code; text and that a won one may be, K]
+    if any(dispute["status"] != "won" for dispute in ctx.select("dispute", "charge", charge["id"])):
+        raise bad_request(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
     return charge
 
 

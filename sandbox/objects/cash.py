@@ -46,7 +46,8 @@ def give_back(ctx: Context, intent: Row) -> None:
     """What was transferred for an intent that takes it no longer is the customer's again [SDK: type; K: when]."""
     if not intent.get("_funded"):
         return
-    customer = ctx.find("customer", intent["customer"], "customer")
+    customer = ctx.get("customer", intent["customer"])
+    assert customer is not None, "a customer stays, also one who is deleted"
     about = {"payment_intent": intent["id"]}
     row = moved(ctx, customer, intent["currency"], intent["_funded"], unapplied_from_payment=about)
     ctx.change(intent, _funded=0)

@@ -208,8 +208,7 @@ def update_payment_intent(ctx: Context) -> Row:
         raise bad_request(
             "You cannot change the transfer_group of a PaymentIntent that has one.", param="transfer_group"
         )
-    if intent.get("_invoice") and any(name in params for name in ("amount", "currency", "customer")):  # [SDK]
-        raise bad_request("This PaymentIntent belongs to an invoice, and cannot be changed directly.", param="intent")
+    _refuse_invoices_own(intent, params)
     for name in ("currency", "customer"):
         if intent.get("_funded") and params.get(name) not in (None, intent[name]):  # [K: text, strictest]
             raise bad_request(f"The {name} of a PaymentIntent that is paid in part cannot be changed.", param=name)
@@ -227,6 +226,12 @@ def update_payment_intent(ctx: Context) -> Row:
     _set_method(ctx, intent, params)
     ctx.record("payment_intent.updated", intent, intent["amount"])
     return intent
+
+
+def _refuse_invoices_own(intent: Row, params: Mapping[str, Any]) -> None:
+    """What an invoice asks for, and that it takes it at once, is for the invoice to say [SDK; capture_method K]."""
+    if intent.get("_invoice") and params.keys() & {"amount", "capture_method", "currency", "customer"}:
+        raise bad_request("This PaymentIntent belongs to an invoice, and cannot be changed directly.", param="intent")
 
 
 def confirm_payment_intent(ctx: Context) -> Row:
@@ -254,6 +259,7 @@ def _confirm(ctx: Context, intent: Row) -> None:
             f"PaymentIntent with one of the following statuses may be confirmed: {', '.join(CONFIRMABLE)}.",
         )
     if ctx.operation == "confirm_payment_intent":
+        _refuse_invoices_own(intent, params)
         ctx.change(intent, **chosen(params, "capture_method"), **_fields(intent, params))
         if _CHOOSING & params.keys():
             ctx.change(intent, **_types(params, intent["currency"], bool(intent["customer"])))

@@ -32,11 +32,11 @@ def begun_by(**former: Any) -> Callable[[World], Given]:
     return arrange
 
 
-def an_unverified_account(world: World) -> Given:
+def an_unverified_account(world: World, customer: str | None = None) -> Given:
     """A bank account that microdeposits have to verify, and a customer."""
     account = {"account_number": "000123456789", "routing_number": "110000000", "account_holder_type": "individual"}
     given = {f"payment_method_data[us_bank_account][{name}]": value for name, value in account.items()}
-    customer = world.post("customers", email="jenny@example.com")["id"]
+    customer = customer or world.post("customers", email="jenny@example.com")["id"]
     # A payment that is none of the order's, by which the bank account gets an id.
     other = world.post(
         "payment_intents",

@@ -234,6 +234,38 @@ def test_what_somebody_changed_at_stripe_is_not_charged(world: World, change: di
     assert "somebody changed the payment" in run.reason
 
 
+@pytest.mark.parametrize("by", ["a transfer", "microdeposits", "3-D Secure"])
+def test_what_somebody_changed_while_it_waited_is_not_charged(world: World, by: str) -> None:
+    manual = {"cash_balance[settings][reconciliation_mode]": "manual"}
+    customer = world.post("customers", email="jenny@example.com", **manual)["id"]
+    given: dict[str, Any] = {"payment_method": "pm_card_authenticationRequired"}
+    if by == "a transfer":
+        given = TRANSFER
+    elif by == "microdeposits":
+        given = {**DEBIT, **an_unverified_account(world, customer)}
+    waiting = world.run(world.payment(**given))
+    assert waiting.ending == "requires_action"
+    assert waiting.outcome is not None
+    world.post(f"payment_intents/{waiting.outcome.object_id}", amount=99900)
+    fund(world, customer, 99900)
+    run = world.run(world.payment(**given, **({"microdeposit_amounts": [32, 45]} if by == "microdeposits" else {})))
+    assert (run.ending, run.outcome and run.outcome.status) == ("rejected", "requires_action")
+    assert "somebody changed the payment" in run.reason
+    assert not world.all("charges")
+
+
+@pytest.mark.parametrize("given", [{}, MANUAL, HELD], ids=["charged", "to be captured", "held"])
+def test_another_currency_is_never_what_was_ordered(world: World, given: dict[str, Any]) -> None:
+    order = world.payment(**given, payment_method="pm_card_authenticationRequired")
+    assert world.run(order).ending == "requires_action"
+    intent = world.intent()["id"]
+    world.post(f"payment_intents/{intent}", currency="eur")
+    world.post(f"payment_intents/{intent}/confirm", payment_method="pm_card_visa")
+    run = world.run(order)
+    assert (run.ending, world.money.get("captured")) == ("rejected", None)
+    assert "somebody changed the payment" in run.reason
+
+
 @pytest.mark.parametrize(
     "changed", [{"amount": 25000}, {"currency": "eur"}, {"capture_method": "automatic", "settlement": "capture"}]
 )

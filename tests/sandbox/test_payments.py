@@ -439,6 +439,31 @@ def test_an_invoices_intent_is_the_invoices(http: httpx.Client, intents: Intents
     assert http.get(f"/v1/invoices/{invoice}").json()["status"] == "paid"
 
 
+@pytest.mark.parametrize("action", ["", "confirm"])
+def test_an_invoices_intent_is_not_captured_by_hand(
+    http: httpx.Client, intents: Intents, customer: str, sandbox: Sandbox, action: str
+) -> None:
+    invoice = http.post("/v1/invoices", data={"customer": customer, "currency": "usd"}).json()["id"]
+    http.post("/v1/invoiceitems", data={"customer": customer, "invoice": invoice, "amount": 9000, "currency": "usd"})
+    http.post(f"/v1/invoices/{invoice}/finalize")
+    (payment,) = http.get("/v1/invoice_payments", params={"invoice": invoice}).json()["data"]
+    intent = {"id": payment["payment"]["payment_intent"]}
+    refused = intents.try_to(intent, action, payment_method="pm_card_visa", capture_method="manual")
+    assert refused.json()["error"]["message"].startswith("This PaymentIntent belongs to an invoice")
+    card = http.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer}).json()["id"]
+    assert http.post(f"/v1/invoices/{invoice}/pay", data={"payment_method": card}).json()["status"] == "paid"
+    assert sandbox.ledger.count("charge.succeeded") == 1
+
+
+def test_what_is_canceled_is_given_back_to_a_customer_who_is_deleted(
+    http: httpx.Client, intents: Intents, customer: str
+) -> None:
+    intent = intents.create(customer=customer, **TRANSFER)
+    http.post(f"/v1/test_helpers/customers/{customer}/fund_cash_balance", data={"amount": 2000, "currency": "usd"})
+    http.delete(f"/v1/customers/{customer}")
+    assert intents.act(intent, "cancel")["status"] == "canceled"
+
+
 def test_refunds_never_exceed_the_charge(http: httpx.Client, intents: Intents) -> None:
     intent = intents.create(payment_method="pm_card_visa", confirm="true")
 
@@ -554,9 +579,12 @@ def test_a_disputed_charge_is_taken_back_with_a_fee_and_won_without(
     assert charge["disputed"]
     (taken,) = http.get("/v1/balance_transactions", params={"type": "adjustment"}).json()["data"]
     assert (taken["reporting_category"], taken["amount"], taken["fee"], taken["net"]) == ("dispute", -5000, 1500, -6500)
+    refused = http.post("/v1/refunds", data={"charge": charge["id"], "amount": 100})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "charge_disputed")
     sandbox.seed("dispute_won", dispute=taken["source"])
     back = http.get("/v1/balance_transactions", params={"type": "adjustment"}).json()["data"][0]
     assert (back["reporting_category"], back["amount"], back["fee"]) == ("dispute_reversal", 5000, 0)
+    assert http.post("/v1/refunds", data={"charge": charge["id"], "amount": 100}).status_code == 200
 
 
 def test_a_movement_can_be_of_any_kind_with_a_fee_in_parts(http: httpx.Client, sandbox: Sandbox) -> None:

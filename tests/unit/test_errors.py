@@ -96,6 +96,22 @@ def test_client_secrets_are_blanked_at_any_depth_and_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize(
+    "link",
+    [
+        "https://hooks.stripe.com/3d_secure_2/hosted?payment_intent_client_secret=pi_3AbCdEfGh_secret_{}&source=src_1",
+        "https://hooks.stripe.com/redirect/authenticate/src_1AbC?client_secret=src_client_secret_{}",
+    ],
+)
+def test_a_link_that_has_a_client_secret_in_it_is_masked_wherever_it_stands(link: str) -> None:
+    given = {"next_action": {"type": "redirect_to_url", "redirect_to_url": {"url": link.format("0XyZ")}}}
+    assert without_secrets(given) == {
+        "next_action": {"type": "redirect_to_url", "redirect_to_url": {"url": link.format("…")}}
+    }
+    error = StripeError("no", error={"payment_intent": given, "message": link.format("0XyZ")})
+    assert "0XyZ" not in f"{error!r} {error} {error.error}"
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         (f"Invalid API Key: {KEY}.", "Invalid API Key: sk_live_…."),
