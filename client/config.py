@@ -136,7 +136,7 @@ def check_base(api_base: str) -> None:
     """Refuse an address that a key must not be sent to.
 
     Raises:
-        ParameterError: Not https, except on loopback; or not an address at all.
+        ParameterError: Not https, except on loopback; with the version in it; or not an address at all.
     """
     wrong = ParameterError(f"api_base is {api_base!r}: write an address such as {API_BASE!r}")
     try:
@@ -146,6 +146,8 @@ def check_base(api_base: str) -> None:
         raise wrong from None
     if not sound or parts.scheme not in {"https", "http"} or parts.username or parts.query or parts.fragment:
         raise wrong
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise ParameterError(f"api_base is {api_base!r}: leave out /v1, which each operation's path begins with")
     if parts.scheme == "http" and not is_loopback(api_base):
         raise ParameterError(f"api_base is {api_base!r}: a key is sent over https only, except to this machine itself")
 

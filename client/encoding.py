@@ -81,7 +81,7 @@ def path_of(template: str, ids: Mapping[str, object]) -> str:
             continue
         if not isinstance(value, str) or not value:
             what = "empty" if value == "" else f"a {type(value).__name__}"
-            raise ParameterError(f"{name} is {what}: write the object's id, such as 'in_1AbC'")
+            raise ParameterError(f"{name} is {what}: write the id of that object, as Stripe has it")
         if len(value) > MOST_OF_AN_ID or value in {".", ".."} or _NO_ID.search(value):
             raise ParameterError(f"{name} is {masked(value[:60])!r}: that is not an id that Stripe could have made")
         if has_secret(value):

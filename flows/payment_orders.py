@@ -70,11 +70,17 @@ class PaymentOrder(Order):
         title="Settlement",
         description="Capture the money; hold the authorisation for a later run; or cancel the payment.",
     )
+    request_incremental_authorization: Literal["never", "if_available"] = Field(
+        default="never",
+        title="Ask for later increases",
+        description="If available: the card is authorised in a way that a later run can increase, where its issuer and"
+        " your Stripe account allow that.",
+    )
     increase_to: Annotated[int, Field(ge=1, le=LARGEST), Whole] | None = Field(
         default=None,
         title="Increase to (minor units)",
-        description="New total of a card's authorisation, above the amount. Only before it is captured, and only if it"
-        " was already in the order when the card was authorised.",
+        description="New total of a card's authorisation, above the amount. Only before it is captured, and only if the"
+        " order that the card was authorised by had this, or asked for later increases.",
     )
     amount_to_capture: Annotated[int, Field(ge=1, le=LARGEST), Whole] | None = Field(
         default=None,
@@ -120,9 +126,12 @@ class PaymentOrder(Order):
         if self.capture_method == "manual" and not by_card:
             raise ValueError("only a card payment can be authorised first: set capture_method to 'automatic'")
         if self.capture_method == "automatic" and (
-            self.settlement == "hold" or self.amount_to_capture or self.increase_to
+            self.settlement == "hold" or self.amount_to_capture or self.may_increase
         ):
-            raise ValueError("hold, amount_to_capture and increase_to need capture_method 'manual'")
+            raise ValueError(
+                "hold, amount_to_capture, increase_to and request_incremental_authorization need capture_method"
+                " 'manual'"
+            )
         if self.increase_to is not None and self.increase_to <= self.amount:
             raise ValueError(f"increase_to is {self.increase_to}: it is the new total, and must be above {self.amount}")
         if self.amount_to_capture is not None and self.amount_to_capture > self.authorised:
@@ -137,6 +146,11 @@ class PaymentOrder(Order):
             if problem := chargeable(amount, self.currency):
                 raise ValueError(problem)
         return self
+
+    @property
+    def may_increase(self) -> bool:
+        """Whether the card is to be authorised so that more can be held later."""
+        return self.increase_to is not None or self.request_incremental_authorization == "if_available"
 
     @property
     def authorised(self) -> int:

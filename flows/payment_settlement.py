@@ -157,7 +157,7 @@ class PaymentSettling:
                 more: dict[str, Any] = {"payment_method_options": verification, "mandate_data": mandate}
             case "card":
                 wish = {"request_incremental_authorization": "if_available"}
-                more = {"payment_method_options": {"card": wish}} if order.increase_to else {}
+                more = {"payment_method_options": {"card": wish}} if order.may_increase else {}
         if self._attached is None:
             self._attached = yield from attached(self.business, str(order.payment_method), str(self.work.customer))
         return {"payment_method": self._attached, **more}

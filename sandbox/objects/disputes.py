@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from prefect_stripe.sandbox.context import Context
+from prefect_stripe.sandbox.errors import bad_request
 from prefect_stripe.sandbox.objects import balance
 from prefect_stripe.sandbox.rows import Row
 
@@ -47,12 +48,18 @@ def open_dispute(ctx: Context, charge: Row) -> Row:
 
 
 def seed_dispute(ctx: Context, charge: str) -> Row:
-    return open_dispute(ctx, ctx.find("charge", charge, "charge"))
+    """A dispute of what was captured: there is nothing else to take back [DOC]."""
+    disputed = ctx.find("charge", charge, "charge")
+    if not disputed["captured"]:
+        raise bad_request(f"Charge {disputed['id']} was not captured.", param="charge")
+    return open_dispute(ctx, disputed)
 
 
 def seed_dispute_won(ctx: Context, dispute: str) -> Row:
     """A dispute that is won: the amount comes back, the fee does not [DOC]."""
     row = ctx.find("dispute", dispute, "dispute")
+    if row["status"] == "won":  # [DOC: it comes back once]
+        raise bad_request(f"Dispute {row['id']} is won already.", param="dispute")
     ctx.change(row, status="won")
     _move(ctx, row, "dispute_reversal", row["amount"], 0)
     ctx.record("charge.dispute.closed", row, row["amount"])

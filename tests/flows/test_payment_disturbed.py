@@ -322,6 +322,19 @@ def test_more_held_than_the_order_says_is_told(world: World) -> None:
     assert "300.00 USD is held, and the order says 240.00 USD" in run.reason
 
 
+def test_what_is_held_grows_only_if_that_was_asked_for_when_it_was_authorised(world: World) -> None:
+    asking = {**HELD, "request_incremental_authorization": "if_available"}
+    assert world.run(world.payment(**asking)).ending == "done"
+    for total in (30000, 36000):
+        assert world.run(world.payment(**HELD, increase_to=total)).ending == "done"
+        assert world.intent()["amount_capturable"] == total
+    other = {"external_id": "BOOKING-8"}
+    assert world.run(world.payment(**HELD, **other)).ending == "done"
+    run = world.run(world.payment(**HELD, **other, increase_to=30000))
+    assert (run.ending, world.all("payment_intents")[0]["amount_capturable"]) == ("rejected", 24000)
+    assert "not available" in run.reason
+
+
 def test_removed_marks_are_noticed_where_one_is_left(world: World) -> None:
     world.run(world.payment(**HELD))
     world.post(f"payment_intents/{world.intent()['id']}", **{"metadata[prefect_stripe_fingerprint]": ""})

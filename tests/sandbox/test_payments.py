@@ -10,6 +10,7 @@ import pytest
 import stripe
 
 from prefect_stripe.sandbox import Sandbox
+from prefect_stripe.sandbox.errors import Refusal
 
 NEVER = {"automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never"}
 MANUAL = {"capture_method": "manual", "confirm": "true", "payment_method": "pm_card_visa"}
@@ -585,6 +586,8 @@ def test_a_disputed_charge_is_taken_back_with_a_fee_and_won_without(
     back = http.get("/v1/balance_transactions", params={"type": "adjustment"}).json()["data"][0]
     assert (back["reporting_category"], back["amount"], back["fee"]) == ("dispute_reversal", 5000, 0)
     assert http.post("/v1/refunds", data={"charge": charge["id"], "amount": 100}).status_code == 200
+    with pytest.raises(Refusal, match="is won already"):
+        sandbox.seed("dispute_won", dispute=taken["source"])
 
 
 def test_a_movement_can_be_of_any_kind_with_a_fee_in_parts(http: httpx.Client, sandbox: Sandbox) -> None:

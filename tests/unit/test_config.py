@@ -86,6 +86,8 @@ def test_an_address_that_a_key_may_be_sent_to(base: str) -> None:
         "https://api.stripe.com:99999",
         "https://[::1",
         "https://a..b",
+        "https://api.stripe.com/v1",
+        "https://proxy.example/stripe/v1/",
         "",
     ],
 )
