@@ -73,7 +73,7 @@ mutations: $(INSTALLED) ## Take out, one by one, what keeps money from moving tw
 .PHONY: test-stripe
 test-stripe: $(INSTALLED) ## Run the contract tests against Stripe's test mode (STRIPE_API_KEY=sk_test_…)
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	$(WITH_KEY_ALONE) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/contract --stripe $(PYTEST_ARGS)
+	$(WITH_KEY_ALONE) PREFECT_HOME="$$home" $(BIN)/python -m pytest tests/contract --stripe -rs $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, style and types

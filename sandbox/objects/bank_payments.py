@@ -11,7 +11,7 @@ from prefect_stripe.sandbox.errors import Refusal, bad_request, missing_paramete
 from prefect_stripe.sandbox.expand import render
 from prefect_stripe.sandbox.objects import charging, invoice_actions
 from prefect_stripe.sandbox.objects.cash import held, moved
-from prefect_stripe.sandbox.objects.common import positive, target
+from prefect_stripe.sandbox.objects.common import address, chosen, positive, target
 from prefect_stripe.sandbox.objects.payment_methods import Behaviour, behaviour, mint
 from prefect_stripe.sandbox.rows import Row
 from prefect_stripe.sandbox.store import secret_letters
@@ -25,6 +25,7 @@ ACCOUNTS: Final[Mapping[str, str | None]] = {
     "000333333335": "debit_not_authorized",
 }
 ATTEMPTS: Final = 3  # [K]
+HOLDER: Final = ("address", "email", "name", "phone", "tax_id")
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,21 @@ VERIFICATIONS: Final = (
 def new_method(ctx: Context, data: Mapping[str, Any]) -> Row:
     """A payment method from its details: a bank account of the test numbers, or a customer's cash balance.
 
-    Which fields a bank account needs is unconfirmed [K: strictest reading].
+    A bank account needs its holder's name [DOC]; which other fields is unconfirmed [K: strictest reading].
     """
     type = data.get("type")
+    holder: Row = data.get("billing_details") or {}
+    billing: Row = {**dict.fromkeys(HOLDER), **holder, "address": address(holder.get("address") or {})}
     if type == "customer_balance":
-        return mint(ctx, Behaviour(type="customer_balance", brand="", last4=""), None)
+        return mint(ctx, Behaviour(type="customer_balance", brand="", last4=""), None, billing_details=billing)
     if type != "us_bank_account":
         raise bad_request("The sandbox makes payment methods of bank accounts only.", param="payment_method_data[type]")
     account: Row = data.get("us_bank_account") or {}
     for name in ("account_number", "routing_number", "account_holder_type"):
         if not account.get(name):
             raise missing_parameter(f"payment_method_data[us_bank_account][{name}]")
+    if not holder.get("name"):
+        raise missing_parameter("payment_method_data[billing_details][name]")
     number = str(account["account_number"])
     if number not in ACCOUNTS:
         raise bad_request(
@@ -78,7 +83,9 @@ def new_method(ctx: Context, data: Mapping[str, Any]) -> Row:
         )
     code = ACCOUNTS[number]
     known = Behaviour(type="us_bank_account", code=code, decline_code=code, later=True, last4=number[-4:], brand="")
-    return mint(ctx, known, None, _verified=False)
+    method = mint(ctx, known, None, _verified=False, billing_details=billing)
+    given = chosen(account, "account_holder_type", "account_type", "routing_number")
+    return ctx.change(method, us_bank_account={**method["us_bank_account"], **given})
 
 
 def asks_first(ctx: Context, intent: Row, method: Row) -> bool:

@@ -55,6 +55,7 @@ def capture_payment_intent(ctx: Context) -> Row:
     charge = ctx.find("charge", intent["latest_charge"], "latest_charge")
     _take(ctx, charge, amount)
     fields = chosen(params, "statement_descriptor", "statement_descriptor_suffix")
+    fields |= intents.payment_details(intent, params)
     apply_metadata(ctx, intent, fields)
     ctx.change(intent, **fields, status="succeeded", amount_received=amount, amount_capturable=0)
     ctx.record("payment_intent.succeeded", intent, amount)
@@ -92,7 +93,7 @@ def increment_payment_intent_authorization(ctx: Context) -> Row:
     if made >= MAX_INCREMENTS:  # [SDK; text K]
         raise bad_request(f"An authorization can be incremented {MAX_INCREMENTS} times at most.", param="intent")
     charging.check_amount(params["amount"], intent["currency"])
-    fields = chosen(params, "description", "statement_descriptor")
+    fields = chosen(params, "description", "statement_descriptor") | intents.payment_details(intent, params)
     apply_metadata(ctx, intent, fields)
     amount = params["amount"]
     ctx.change(intent, **fields, amount=amount, amount_capturable=amount, _increments=made + 1)

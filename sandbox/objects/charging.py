@@ -20,6 +20,7 @@ Status: TypeAlias = Literal["succeeded", "requires_capture", "processing", "requ
 
 DEBIT_SECONDS: Final = 4 * 86400  # days, as it says [DOC]; how many is K
 AUTHORIZED_SECONDS: Final = 7 * 86400  # [SDK]
+DEFAULT_OPTIONS: Final[Row] = {"card": {"request_three_d_secure": "automatic"}}
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,10 @@ def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:
             "metadata": {},
             "next_action": None,
             "on_behalf_of": None,
+            "payment_details": None,
             "payment_method": None,
             "payment_method_configuration_details": None,
-            "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+            "payment_method_options": DEFAULT_OPTIONS,
             "payment_method_types": ["card"],
             "processing": None,
             "receipt_email": None,
@@ -105,6 +107,30 @@ def new_intent(ctx: Context, amount: int, currency: str, **fields: Any) -> Row:
             **fields,
         },
     )
+
+
+def _option(intent: Row, type: str, name: str) -> str | None:
+    """What is said of one type goes before what is said of the whole [SDK]."""
+    options: Row = intent["payment_method_options"] or {}
+    own: Row = options.get(type) or {}
+    said: str | None = own.get(name) or intent[name]
+    return said
+
+
+def captures(intent: Row, type: str) -> bool:
+    """Whether a payment by this type is captured at once."""
+    return _option(intent, type, "capture_method") != "manual"
+
+
+def _used(ctx: Context, intent: Row, method: Row) -> None:
+    """What is nobody's is used once only, or is the customer's from then on, if it is for later payments too [SDK]."""
+    if method["customer"] is not None:
+        return
+    if intent["customer"] and _option(intent, method["type"], "setup_future_usage") in ("off_session", "on_session"):
+        ctx.change(method, customer=intent["customer"])
+        ctx.record("payment_method.attached", method)
+    elif not behaviour(method).later:
+        ctx.change(method, _spent=True)
 
 
 def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, capture: bool = True) -> Outcome:
@@ -126,6 +152,7 @@ def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, captur
             last_payment_error=None,
             next_action=None,
         )
+        _used(ctx, intent, method)
         ctx.record("charge.pending", charge, charge["amount"])
         ctx.record("payment_intent.processing", intent, intent["amount"])
         return Outcome("processing", charge)
@@ -139,8 +166,7 @@ def attempt(ctx: Context, intent: Row, method: Row, *, off_session: bool, captur
         last_payment_error=None,
         next_action=None,
     )
-    if method["customer"] is None:
-        ctx.change(method, _spent=True)  # used without belonging to a customer: once only
+    _used(ctx, intent, method)
     if not capture:
         ctx.change(intent, status="requires_capture", amount_capturable=intent["amount"])
         ctx.schedule(ctx.now + AUTHORIZED_SECONDS, "expire_authorization", intent["id"])

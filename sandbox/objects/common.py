@@ -120,10 +120,8 @@ NOT_SIMULATED: Final = frozenset(
         "hooks",
         "managed_payments",
         "mandate",
-        "name_collection",
         "on_behalf_of",
         "optional_items",
-        "payment_details",
         "payment_method_configuration",
         "payment_method_options",
         "shipping_cost",
@@ -148,7 +146,7 @@ def refuse_not_simulated(params: Mapping[str, Any], *allowed: str, path: str = "
     for name, value in params.items():
         if name in NOT_SIMULATED and name not in allowed and value:
             raise bad_request(f"The sandbox does not simulate `{name}`.", param=below(path, name))
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise bad_request(
-            "The sandbox does not simulate `automatic_tax`.", param=f"{below(path, 'automatic_tax')}[enabled]"
-        )
+    for name, field, refused in (("automatic_tax", "enabled", True), ("issuer", "type", "account")):
+        given: Row = params.get(name) or {}
+        if given.get(field) == refused:
+            raise bad_request(f"The sandbox does not simulate `{name}`.", param=f"{below(path, name)}[{field}]")

@@ -13,6 +13,7 @@ from prefect_stripe.sandbox.objects.common import (
     address,
     apply_metadata,
     chosen,
+    merged,
     new_metadata,
     only_one,
     refuse_not_simulated,
@@ -116,20 +117,33 @@ def _fields(intent: Row, params: Mapping[str, Any]) -> Row:
     if "payment_method_options" in params:
         old: Row = intent["payment_method_options"] or {}
         options: Row = {name: dict(value) for name, value in old.items()}
-        for name, value in params["payment_method_options"].items():
-            _refuse_options_not_simulated(name, value or {})
-            options[name] = {**options.get(name, {}), **(value or {})}
-        fields["payment_method_options"] = options
-    return fields
+        given_options: Row = params["payment_method_options"] or {}
+        for name, value in given_options.items():
+            if value is None:
+                options.pop(name, None)
+            else:
+                options[name] = {**options.get(name, {}), **_simulated(name, value)}
+        fields["payment_method_options"] = {**charging.DEFAULT_OPTIONS, **options}
+    return fields | payment_details(intent, params)
 
 
-def _refuse_options_not_simulated(type: str, options: Row) -> None:
-    """Refuse options of other types, and those of which nothing is known here [own]."""
+def payment_details(intent: Row, params: Mapping[str, Any]) -> Row:
+    if "payment_details" not in params:
+        return {}
+    names = ("customer_reference", "order_reference")
+    return {"payment_details": merged(intent["payment_details"], params["payment_details"], names)}
+
+
+def _simulated(type: str, options: Row) -> Row:
+    """The options of a type, less those that are switched off; others of which nothing is known are refused [own]."""
     path = f"payment_method_options[{type}]"
     if type not in _OPTIONS_NOT_SIMULATED:
         raise bad_request(f"The sandbox does not simulate `{type}`.", param=path)
-    for name in sorted(_OPTIONS_NOT_SIMULATED[type].intersection(options)):
-        raise bad_request(f"The sandbox does not simulate `{name}`.", param=f"{path}[{name}]")
+    unknown = sorted(_OPTIONS_NOT_SIMULATED[type].intersection(options))
+    for name in unknown:
+        if options[name] not in (None, False, {"enabled": False}):
+            raise bad_request(f"The sandbox does not simulate `{name}`.", param=f"{path}[{name}]")
+    return {name: value for name, value in options.items() if name not in unknown}
 
 
 def _descriptor(intent: Row) -> None:
@@ -274,6 +288,11 @@ def _confirm(ctx: Context, intent: Row) -> None:
             "payment method or ConfirmationToken.",
         )
     _refuse_other_type(intent, method)
+    if method["type"] != "card" and not charging.captures(intent, method["type"]):  # [DOC; text K]
+        raise bad_request(
+            f"The payment method type `{method['type']}` cannot be authorized first. Use `capture_method=automatic`.",
+            param="capture_method",
+        )
     _needs_return_url(intent, params)
     if params.get("amount_to_confirm") not in (None, intent["amount"]):  # [K]
         raise bad_request("The amount to confirm does not match the PaymentIntent's amount.", param="amount_to_confirm")
@@ -281,7 +300,7 @@ def _confirm(ctx: Context, intent: Row) -> None:
         return
     nobody_there = bool(params.get("off_session") or params.get("error_on_requires_action"))
     outcome = charging.attempt(
-        ctx, intent, method, off_session=nobody_there, capture=intent["capture_method"] != "manual"
+        ctx, intent, method, off_session=nobody_there, capture=charging.captures(intent, method["type"])
     )
     if outcome.error is not None:
         raise outcome.error

@@ -21,6 +21,7 @@ from prefect_stripe.sandbox.paging import equals, within
 from prefect_stripe.sandbox.rows import Row
 
 DAY: Final = 86400
+MAX_AHEAD: Final = 5 * 366 * DAY  # [SDK]
 _PLAIN: Final = ("custom_fields", "description", "footer", "shipping_details", "statement_descriptor")
 # [PROBE: metadata; SDK: auto_advance; K: default_payment_method]; all else is refused, as the strictest reading.
 _AFTER_FINALIZING: Final = frozenset({"auto_advance", "default_payment_method", "expand", "metadata"})
@@ -196,6 +197,10 @@ def _automation(ctx: Context, row: Row) -> dict[str, Any]:
         return {"auto_advance": advance, "automatically_finalizes_at": None, "next_payment_attempt": None}
     automatic = params.get("collection_method", row["collection_method"]) == "charge_automatically"
     at = params.get("automatically_finalizes_at")
+    if at is not None and at > ctx.now + MAX_AHEAD:  # [SDK; text K]
+        raise bad_request(
+            "An invoice can be scheduled to finalize up to five years ahead.", param="automatically_finalizes_at"
+        )
     ctx.schedule(at or row["created"] + 3601, "finalize_invoice", row["id"])
     return {
         "auto_advance": True,

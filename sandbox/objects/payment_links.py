@@ -124,6 +124,7 @@ def _defaults(ctx: Context, params: Mapping[str, Any]) -> Row:
         "inactive_message": None,
         "invoice_creation": {"enabled": False, "invoice_data": None},
         "metadata": new_metadata(params),
+        "name_collection": None,
         "on_behalf_of": None,
         "optional_items": None,
         "payment_intent_data": None,
@@ -148,6 +149,7 @@ def _fields(row: Row, params: Mapping[str, Any]) -> Row:
         "consent_collection",
         "custom_text",
         "invoice_creation",
+        "name_collection",
         "payment_intent_data",
         "phone_number_collection",
         "restrictions",
@@ -157,9 +159,14 @@ def _fields(row: Row, params: Mapping[str, Any]) -> Row:
     )
     for name in hashes:
         if name in params:
-            given = params[name]
-            inside = _INSIDE.get(name, {})
-            fields[name] = None if given is None else _filled({**(row[name] or {}), **given}, inside)
+            given: Row | None = params[name]
+            old: Row = row[name] or {}
+            if given and given.get("type") != old.get("type"):
+                old = {}  # of another kind, whose hash goes with it
+            fields[name] = None if given is None else _filled({**old, **given}, _INSIDE.get(name, {}))
+    if fields.get("name_collection"):
+        asked_names: Row = {"business": None, "individual": None, **fields["name_collection"]}
+        fields["name_collection"] = {of: asked and {"optional": False, **asked} for of, asked in asked_names.items()}
     if "custom_fields" in fields:
         asked: list[Row] = fields["custom_fields"] or []
         fields["custom_fields"] = [_filled(one, _INSIDE["custom_fields"]) for one in asked]

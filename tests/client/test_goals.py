@@ -65,7 +65,11 @@ class Account:
             amount=5000,
             currency="usd",
             allowed_payment_method_types=["us_bank_account"],
-            payment_method_data={"type": "us_bank_account", "us_bank_account": bank},
+            payment_method_data={
+                "type": "us_bank_account",
+                "us_bank_account": bank,
+                "billing_details": {"name": "Jenny Rosen"},
+            },
             mandate_data={"customer_acceptance": {"type": "offline"}},
             confirm=True,
         )

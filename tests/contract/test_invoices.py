@@ -300,3 +300,33 @@ def test_a_preview_adds_up_and_makes_nothing(account: Account) -> None:
 
 def test_a_preview_of_nothing_is_refused(account: Account) -> None:
     assert said(account.refused("preview_invoice", customer=account.customer())) == REFUSED
+
+
+def test_a_preview_for_somebody_who_is_no_customer_yet(account: Account) -> None:
+    asked = {"amount": 700, "currency": "usd", "description": "Setup"}
+    somebody = {"address": {"country": "US", "postal_code": "94107"}}
+    preview = account.do("preview_invoice", customer_details=somebody, currency="usd", invoice_items=[asked])
+    assert (preview["total"], preview["amount_due"], preview["customer"]) == (700, 700, None)
+
+
+def test_a_preview_of_a_subscription_that_might_be(account: Account) -> None:
+    customer, product = account.customer(), account.do("create_product", name=f"Plan {account.run}")["id"]
+    monthly: dict[str, Any] = {
+        "product": product,
+        "currency": "usd",
+        "unit_amount": 1250,
+        "recurring": {"interval": "month"},
+    }
+    price = account.do("create_price", **monthly)["id"]
+    wanted = {"items": [{"price": price, "quantity": 3}]}
+    preview = account.do("preview_invoice", customer=customer, subscription_details=wanted)
+    assert (preview["total"], preview["customer"], preview["status"]) == (3750, customer, "draft")
+    (line,) = preview["lines"]["data"]
+    assert (line["amount"], line["quantity"], line["pricing"]["price_details"]["price"]) == (3750, 3, price)
+    assert line["parent"]["type"] == "subscription_item_details"
+    assert 28 * 86400 <= line["period"]["end"] - line["period"]["start"] <= 31 * 86400 + 3600
+    assert account.all("list_subscriptions", customer=customer, status="all") == []
+    assert account.all("list_invoices", customer=customer) == []
+    once = account.do("create_price", product=product, currency="usd", unit_amount=100)["id"]
+    wrong = {"items": [{"price": once}]}
+    assert said(account.refused("preview_invoice", customer=customer, subscription_details=wrong)) == REFUSED

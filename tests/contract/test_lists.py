@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from prefect_stripe.client import InvalidRequestError
 from tests.contract.account import REFUSED, Account, Object, said
 
 
@@ -126,6 +127,55 @@ def test_a_payment_link_and_what_it_sells(account: Account) -> None:
     (item,) = account.all("list_payment_link_line_items", link["id"])
     assert (item["quantity"], item["price"]["id"], item["amount_total"]) == (2, price, 200)
     assert account.do("update_payment_link", link["id"], active=False)["active"] is False
+
+
+@pytest.fixture
+def link(account: Account) -> dict[str, Any]:
+    """What a link that sells one thing is made of."""
+    product = account.do("create_product", name=account.run)["id"]
+    price = account.do("create_price", product=product, currency="usd", unit_amount=100)["id"]
+    return {"line_items": [{"price": price, "quantity": 1}], "metadata": account.mark}
+
+
+def test_a_payment_link_shows_what_is_asked_of_it(account: Account, link: dict[str, Any]) -> None:
+    made = account.do(
+        "create_payment_link",
+        **link,
+        after_completion={"type": "redirect", "redirect": {"url": "https://example.com/thanks"}},
+        automatic_tax={"enabled": False},
+        custom_text={"submit": {"message": "Thank you"}},
+        name_collection={"business": {"enabled": True}},
+        phone_number_collection={"enabled": True},
+        restrictions={"completed_sessions": {"limit": 3}},
+    )
+    assert made["after_completion"]["type"] == "redirect"
+    assert made["after_completion"]["redirect"] == {"url": "https://example.com/thanks"}
+    assert made["automatic_tax"]["enabled"] is False
+    assert made["custom_text"]["submit"] == {"message": "Thank you"}
+    assert made["name_collection"]["business"] == {"enabled": True, "optional": False}
+    assert made["phone_number_collection"] == {"enabled": True}
+    assert made["restrictions"]["completed_sessions"] == {"count": 0, "limit": 3}
+    changed = account.do("update_payment_link", made["id"], active=False, metadata={"note": "over"})
+    assert (changed["active"], changed["metadata"]) == (False, {**account.mark, "note": "over"})
+
+
+def test_what_a_payment_link_cannot_show_it_refuses(account: Account, link: dict[str, Any]) -> None:
+    # The sandbox knows no optional items, and says so; Stripe shows them. Neither passes over them in silence.
+    asked = [{"price": link["line_items"][0]["price"], "quantity": 1}]
+    try:
+        made = account.do("create_payment_link", **link, optional_items=asked)
+    except InvalidRequestError as refused:
+        error = refused
+    else:
+        assert len(made["optional_items"]) == 1
+        account.do("update_payment_link", made["id"], active=False)
+        return
+    assert (said(error), error.param) == (REFUSED, "optional_items")
+
+
+def test_a_payment_link_sells_nothing_that_is_archived(account: Account, link: dict[str, Any]) -> None:
+    account.do("update_price", link["line_items"][0]["price"], active=False)
+    assert said(account.refused("create_payment_link", **link)) == REFUSED
 
 
 # A search shows what there is within a minute or so, and within an hour when Stripe has trouble.

@@ -63,8 +63,10 @@ def test_canceled_with_a_reason(account: Account) -> None:
 
 
 def test_an_authorisation_is_increased_where_the_card_allows_it(account: Account) -> None:
+    # Only accounts on IC+ pricing may ask; any other is answered that it "is not eligible for the requested card
+    # features", which skips this. The next test says what is true of all.
     wanted = {"card": {"request_incremental_authorization": "if_available"}}
-    payment = account.payment(**MANUAL, payment_method_options=wanted)
+    payment = account.payment_where_offered(**MANUAL, payment_method_options=wanted)
     card = account.do("retrieve_charge", payment["latest_charge"])["payment_method_details"]["card"]
     if card["incremental_authorization"]["status"] == "available":
         raised = account.do("increment_payment_intent_authorization", payment["id"], amount=6000)
@@ -78,6 +80,41 @@ def test_an_authorisation_is_increased_where_the_card_allows_it(account: Account
 def test_what_was_not_asked_for_at_confirmation_cannot_be_increased(account: Account) -> None:
     payment = account.payment(**MANUAL)
     assert said(account.refused("increment_payment_intent_authorization", payment["id"], amount=6000)) == REFUSED
+
+
+def test_what_is_said_of_cards_goes_before_what_is_said_of_the_payment(account: Account) -> None:
+    manual = {"card": {"capture_method": "manual"}}
+    payment = account.payment(payment_method="pm_card_visa", payment_method_options=manual)
+    held = account.do("confirm_payment_intent", payment["id"])
+    assert (held["status"], held["amount_capturable"], held["amount_received"]) == ("requires_capture", 5000, 0)
+    assert account.do("capture_payment_intent", payment["id"])["amount_received"] == 5000
+    payment = account.payment(payment_method="pm_card_visa", payment_method_options=manual)
+    cleared = account.do("confirm_payment_intent", payment["id"], payment_method_options={"card": ""})
+    assert (cleared["status"], cleared["amount_received"]) == ("succeeded", 5000)
+
+
+def test_a_card_for_later_payments_becomes_the_customers(account: Account) -> None:
+    customer = account.customer()
+    params: dict[str, Any] = {"customer": customer, "payment_method": "pm_card_visa", "confirm": True}
+    kept = account.payment(**params, setup_future_usage="off_session")
+    assert (kept["status"], kept["setup_future_usage"]) == ("succeeded", "off_session")
+    (card,) = account.all("list_customer_payment_methods", customer)
+    assert (card["id"], card["customer"]) == (kept["payment_method"], customer)
+    again = account.payment(customer=customer, payment_method=card["id"], off_session=True, confirm=True)
+    assert again["status"] == "succeeded"
+    once = account.payment(**params)
+    assert said(account.refused("attach_payment_method", once["payment_method"], customer=customer)) == REFUSED
+
+
+def test_what_the_bank_has_taken_back_is_not_given_back_too(account: Account) -> None:
+    payment = account.payment(payment_method="pm_card_createDispute", confirm=True)
+    assert payment["status"] == "succeeded"
+    charge: str = payment["latest_charge"]
+    account.eventually(lambda: account.do("retrieve_charge", charge)["disputed"] or None)
+    error = account.refused("create_refund", payment_intent=payment["id"])
+    assert (said(error), error.code) == (REFUSED, "charge_disputed")
+    after = account.do("retrieve_charge", charge)
+    assert (after["amount_refunded"], after["refunded"], after["status"]) == (0, False, "succeeded")
 
 
 def _in(account: Account, state: str) -> Object:

@@ -44,6 +44,7 @@ def an_unverified_account(world: World, customer: str | None = None) -> Given:
         currency="usd",
         customer=customer,
         **{"allowed_payment_method_types[0]": "us_bank_account", "payment_method_data[type]": "us_bank_account"},
+        **{"payment_method_data[billing_details][name]": "Jenny Rosen"},
         **given,
     )
     world.post(f"payment_intents/{other['id']}/cancel")

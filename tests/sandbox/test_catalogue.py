@@ -182,6 +182,22 @@ def test_payment_links(http: httpx.Client, sdk: stripe.StripeClient) -> None:
     assert sdk.v1.payment_links.list({"active": True}).data == []
 
 
+def test_a_payment_link_shows_names_and_one_way_to_end(http: httpx.Client) -> None:
+    one = {"line_items[0][price]": price(http)["id"], "line_items[0][quantity]": "1"}
+    ends = {"after_completion[type]": "redirect", "after_completion[redirect][url]": "https://example.com"}
+    made = http.post("/v1/payment_links", data={**one, **ends, "name_collection[business][enabled]": "true"}).json()
+    assert made["after_completion"] == {"type": "redirect", "redirect": {"url": "https://example.com"}}
+    assert made["name_collection"] == {"business": {"enabled": True, "optional": False}, "individual": None}
+    path = f"/v1/payment_links/{made['id']}"
+    more = {"name_collection[individual][enabled]": "true", "name_collection[individual][optional]": "true"}
+    shown = http.post(path, data=more).json()["name_collection"]
+    assert shown == {
+        "business": {"enabled": True, "optional": False},
+        "individual": {"enabled": True, "optional": True},
+    }
+    assert http.post(path, data={"name_collection": ""}).json()["name_collection"] is None
+
+
 ONE = {"line_items[0][price]": "T", "line_items[0][quantity]": "1"}
 
 

@@ -250,3 +250,22 @@ def test_each_error_class_of_the_sdk(sandbox: Sandbox, sdk: stripe.StripeClient,
     sandbox.faults.add("reset")
     with pytest.raises(stripe.APIConnectionError):
         sdk.v1.customers.list()
+
+
+@pytest.mark.parametrize(
+    ("form", "param"),
+    [
+        ({"issuer[type]": "account", "issuer[account]": "acct_1"}, "issuer[type]"),
+        ({"automatic_tax[enabled]": "true"}, "automatic_tax[enabled]"),
+        ({"automatically_finalizes_at": "4000000000"}, "automatically_finalizes_at"),
+        ({"automatic_tax": ""}, "automatic_tax"),
+    ],
+)
+def test_an_invoice_is_not_what_it_would_not_show(http: httpx.Client, form: dict[str, str], param: str) -> None:
+    customer = http.post("/v1/customers").json()["id"]
+    own = {"automatic_tax[enabled]": "false", "issuer[type]": "self"}
+    made = http.post("/v1/invoices", data={"customer": customer, **own}).json()
+    assert (made["automatic_tax"]["enabled"], made["issuer"]["type"]) == (False, "self")
+    for path in ("/v1/invoices", f"/v1/invoices/{made['id']}"):
+        answer = http.post(path, data=form | ({"customer": customer} if path == "/v1/invoices" else {}))
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

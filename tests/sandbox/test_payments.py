@@ -19,6 +19,7 @@ BANK = {
     "payment_method_data[us_bank_account][account_number]": "000123456789",
     "payment_method_data[us_bank_account][routing_number]": "110000000",
     "payment_method_data[us_bank_account][account_holder_type]": "individual",
+    "payment_method_data[billing_details][name]": "Jenny Rosen",
     "mandate_data[customer_acceptance][type]": "offline",
     "allowed_payment_method_types[]": "us_bank_account",
 }
@@ -240,6 +241,56 @@ def test_what_is_refused_at_creation(
     error = answer.json()["error"]
     assert (answer.status_code, error.get("code"), error["param"]) == (400, code, param)
     assert sandbox.ledger.effects == []
+
+
+def test_what_is_switched_off_or_cleared_is_no_option(intents: Intents) -> None:
+    plain = {"card": {"request_three_d_secure": "automatic"}}
+    off = {"payment_method_options[card][moto]": "false"}
+    off["payment_method_options[card][installments][enabled]"] = "false"
+    intent = intents.create(**off)
+    assert intent["payment_method_options"] == plain
+    asked = {"payment_method_options[card][request_incremental_authorization]": "if_available"}
+    intents.act(intent, "", **asked)
+    cleared = {"payment_method_options[card]": "", "payment_method_options[paypal]": ""}
+    assert intents.act(intent, "", **cleared)["payment_method_options"] == plain
+    held = intents.act(intent, "confirm", capture_method="manual", payment_method="pm_card_visa")
+    assert intents.try_to(held, "increment_authorization", amount="6000").status_code == 400
+
+
+def test_references_of_a_payment_are_kept_until_they_are_cleared(intents: Intents) -> None:
+    intent = intents.create(**MANUAL, **{"payment_details[order_reference]": "o-7"})
+    assert intent["payment_details"] == {"customer_reference": None, "order_reference": "o-7"}
+    captured = intents.act(intent, "capture", **{"payment_details[customer_reference]": "c-7"})
+    assert captured["payment_details"] == {"customer_reference": "c-7", "order_reference": "o-7"}
+    assert intents.act(intent, "", payment_details="")["payment_details"] is None
+
+
+def test_a_bank_account_is_shown_as_it_was_given(http: httpx.Client, intents: Intents) -> None:
+    more = {
+        "payment_method_data[us_bank_account][account_holder_type]": "company",
+        "payment_method_data[us_bank_account][account_type]": "savings",
+        "payment_method_data[billing_details][address][city]": "Dublin",
+    }
+    intent = intents.create(**BANK | more, confirm="true")
+    method = http.get(f"/v1/payment_methods/{intent['payment_method']}").json()
+    assert method["us_bank_account"]["account_holder_type"] == "company"
+    assert method["us_bank_account"]["account_type"] == "savings"
+    assert method["billing_details"]["name"] == "Jenny Rosen"
+    assert method["billing_details"]["address"]["city"] == "Dublin"
+    nameless = {name: value for name, value in BANK.items() if "billing_details" not in name}
+    answer = http.post("/v1/payment_intents", data={"amount": "5000", "currency": "usd", "confirm": "true"} | nameless)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "payment_method_data[billing_details][name]")
+
+
+@pytest.mark.parametrize("said", ["setup_future_usage", "payment_method_options[us_bank_account][setup_future_usage]"])
+def test_an_account_for_later_payments_becomes_the_customers(
+    http: httpx.Client, intents: Intents, customer: str, said: str
+) -> None:
+    bank = {"payment_method": "pm_usBankAccount_success", "allowed_payment_method_types[]": "us_bank_account"}
+    intent = intents.create(**bank, **{said: "off_session"}, customer=customer, confirm="true")
+    method = http.get(f"/v1/payment_methods/{intent['payment_method']}").json()
+    assert method["customer"] == customer
 
 
 def test_types_are_chosen_one_way_whenever_they_are(intents: Intents, sandbox: Sandbox) -> None:

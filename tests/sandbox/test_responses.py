@@ -88,6 +88,7 @@ ACCOUNT = {
     "payment_method_data[us_bank_account][account_number]": "000123456789",
     "payment_method_data[us_bank_account][routing_number]": "110000000",
     "payment_method_data[us_bank_account][account_holder_type]": "individual",
+    "payment_method_data[billing_details][name]": "Jenny Rosen",
 }
 TRANSFER = {
     "allowed_payment_method_types[]": "customer_balance",

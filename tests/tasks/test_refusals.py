@@ -231,7 +231,11 @@ class Maker:
                 }
                 made = self.intent(
                     allowed_payment_method_types=["us_bank_account"],
-                    payment_method_data={"type": "us_bank_account", "us_bank_account": account},
+                    payment_method_data={
+                        "type": "us_bank_account",
+                        "us_bank_account": account,
+                        "billing_details": {"name": "Jenny Rosen"},
+                    },
                     mandate_data={"customer_acceptance": {"type": "offline"}},
                     confirm=True,
                 )
