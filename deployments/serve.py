@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from prefect import serve
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
 
 from prefect_stripe.blocks import StripeCredentials
@@ -43,12 +47,46 @@ def reference_to(name: str) -> dict[str, Any]:
     return {"$ref": {"block_document_id": str(load(name, _sync=True)._block_document_id)}}
 
 
+def keep_schedules(client: SyncPrefectClient, deployments: Sequence[RunnerDeployment]) -> None:
+    """Leave the schedules that are on the server as they are; those that are declared as on are as they are declared.
+
+    Prefect would exchange all of them for the declared ones: what was turned on in the UI would be off again, and what
+    was added there be gone. Where one is declared without a slug none is known again, and they are exchanged.
+
+    Args:
+        client: Of the server.
+        deployments: As they are declared; their schedules are completed.
+    """
+    for deployment in deployments:
+        declared_ones = deployment.schedules or []
+        if any(one.slug is None for one in declared_ones):
+            continue
+        try:
+            there = client.read_deployment_by_name(deployment.full_name).schedules
+        except ObjectNotFound:
+            continue
+        on = {one.slug for one in declared_ones if one.active}
+        kept = [
+            DeploymentScheduleCreate(
+                schedule=one.schedule,
+                active=one.active,
+                max_scheduled_runs=one.max_scheduled_runs,
+                parameters=one.parameters,
+                slug=one.slug,
+            )
+            for one in there
+            if one.slug not in on
+        ]
+        known = {one.slug for one in kept}
+        deployment.schedules = [*kept, *(one for one in declared_ones if one.slug not in known)]
+
+
 def _served(
-    *, schedules: list[dict[str, Any]], concurrency_limit: dict[str, Any], work_pool: object, **as_it_is: Any
+    *, schedules: list[dict[str, Any]] | None, concurrency_limit: dict[str, Any], work_pool: object, **as_it_is: Any
 ) -> RunnerDeployment:
     return RunnerDeployment.from_entrypoint(
         **as_it_is,
-        schedules=[Schedule(**schedule) for schedule in schedules],
+        schedules=[Schedule(**schedule) for schedule in schedules or ()],
         concurrency_limit=ConcurrencyLimitConfig(**concurrency_limit),
     )
 
@@ -64,6 +102,8 @@ def main() -> None:
     except (OSError, ValueError) as error:
         # No such file, or no such block: Prefect says so in words.
         parser.error(str(error))
+    with get_client(sync_client=True) as client:
+        keep_schedules(client, deployments)
     serve(*deployments, limit=options.limit)
 
 

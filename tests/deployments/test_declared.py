@@ -76,7 +76,14 @@ def test_the_guide_names_every_deployment() -> None:
 
 def test_schedules_are_off_until_someone_turns_them_on() -> None:
     declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
-    assert [one["active"] for deployment in declared["deployments"] for one in deployment["schedules"]].count(True) == 0
+    schedules = [one for deployment in declared["deployments"] for one in deployment["schedules"] or ()]
+    assert [one["active"] for one in schedules].count(True) == 0
+
+
+def test_deploying_leaves_the_schedules_of_the_ui_alone_where_none_is_declared() -> None:
+    """Of an empty list Prefect 3.9 warns in each deployment, and announces that it will remove them."""
+    declared = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())
+    assert [] not in [deployment["schedules"] for deployment in declared["deployments"]]
 
 
 def test_automations_are_about_every_deployment_and_no_other() -> None:
