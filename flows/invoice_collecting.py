@@ -17,6 +17,7 @@ from prefect_stripe.flows.invoice_settlement import End, Settling
 from prefect_stripe.flows.orders import OnDecline, Settlement
 from prefect_stripe.flows.outcomes import InvoiceOutcome, failure_reason
 from prefect_stripe.flows.process import Note, Process
+from prefect_stripe.money import format_amount
 
 _NOT_OWED: Final = {
     "paid": "it is paid",
@@ -94,6 +95,12 @@ class Collecting(InvoiceAtHand):
         decided = recorded_on(self.invoice)
         if decided is not None and decided.decision == "reject":
             raise NotApproved(f"{decided}; nothing is charged")
+        if decided is not None and decided.total != self.invoice["total"]:
+            currency = self.invoice["currency"]
+            raise Rejected(
+                f"{decided}, at {format_amount(decided.total, currency)}, and {self.id} comes to "
+                f"{format_amount(self.invoice['total'], currency)}: void it, and run its order, which has that approved"
+            )
         under_way, failed = yield from self._looking().attempts()
         if under_way is not None:
             return under_way

@@ -185,18 +185,19 @@ class Lines:
         # What the customer owes from before Stripe adds to what is due, and not to the total.
         owed = max(seen["amount_due"] - seen["total"], 0)
         comes = seen["total"] + owed
-        if seen["total"] == expected and not owed:
+        # A copy of an invoice has its marks, and may be in another currency.
+        if (seen["total"], seen["currency"]) == (expected, currency) and not owed:
             return
         draft = seen["status"] == "draft"
         foreign = f"; {_lines(self._foreign)} not the order's" if self._foreign else ""
         if owed:
             foreign += (
-                f"; {format_amount(owed, currency)} of it is what the customer owes by their balance at Stripe: set "
-                "that balance right, or bill it by itself"
+                f"; {format_amount(owed, seen['currency'])} of it is what the customer owes by their balance at Stripe:"
+                " set that balance right, or bill it by itself"
             )
         raise Rejected(
             f"does not tie out: the {'draft' if draft else 'invoice'} {seen['id']} comes to "
-            f"{format_amount(comes, currency)} ({comes}), the order to "
+            f"{format_amount(comes, seen['currency'])} ({comes}), the order to "
             f"{format_amount(expected, currency)} ({expected}){foreign}; "
             + ("it stays a draft" if draft else f"it is {seen['status']}, and nothing more is done with it")
         )

@@ -35,6 +35,9 @@ from prefect_stripe.money import format_amount
 FINGERPRINT: Final = "prefect_stripe_fingerprint"
 SENT: Final = "prefect_stripe_sent"
 
+MOST_LOOKS: Final = 10
+"""How often a run looks at a draft that others change: a program may set back at once whatever is set right."""
+
 _VOIDED_MEANWHILE: Final = "{} was voided in the meantime: run it again to have that judged"
 
 
@@ -104,7 +107,14 @@ class InvoiceWork(InvoiceAtHand):
         # Not held by this object, which it holds: the two would stay, with all that they read, until a collection.
         lines, approving = Lines(self), Approving(self, self.limits)
         approving.begin()
+        looks = 0
         while self.invoice["status"] == "draft":
+            looks += 1
+            if looks > MOST_LOOKS:
+                raise Rejected(
+                    f"the draft {self.invoice['id']} is changed again and again while it is worked on, by another "
+                    "program or another run: have it left alone, and run it again; it stays a draft"
+                )
             if approving.must_make_way():
                 yield from self._replace(voided)
             else:

@@ -183,3 +183,21 @@ def test_what_a_person_decided_against_is_not_collected(world: World) -> None:
     outcome = collect(world)
     assert (outcome.ending, world.invoice()["status"], world.money.get("charged")) == ("not_approved", "open", None)
     assert "rejected by J.R." in outcome.reason
+
+
+def test_what_a_person_approved_at_another_amount_is_not_collected(world: World) -> None:
+    def crash(number: int, step: Step) -> None:
+        if step.operation == "finalize_invoice":
+            raise Interrupted
+
+    world.run(world.order(), limits=LIMITS, ask=says("approve"), before=crash)
+    invoice = world.invoice()
+    world.post("invoiceitems", customer=invoice["customer"], invoice=invoice["id"], currency="usd", amount=10000)
+    world.post(f"invoices/{invoice['id']}/finalize")
+    new_default_card(world, "pm_card_chargeCustomerFail")
+    assert world.http.post(f"/v1/invoices/{invoice['id']}/pay").status_code == 402
+    new_default_card(world)
+    outcome = collect(world)
+    assert (outcome.ending, world.invoice()["status"], world.money.get("charged")) == ("rejected", "open", None)
+    assert "at 463.00 USD, and" in outcome.reason
+    assert "comes to 563.00 USD: void it" in outcome.reason

@@ -297,6 +297,18 @@ def test_what_was_added_by_hand_after_the_approval_is_not_finalized(world: World
 # Other contents
 
 
+def test_a_program_that_sets_back_whatever_is_set_right_is_told_of_soon(world: World) -> None:
+    def thank(number: int, step: Step) -> None:
+        if step.operation == "update_invoice" and world.invoice()["status"] == "draft":
+            world.post(f"invoices/{world.invoice()['id']}", description="Thank you for your business")
+
+    run = world.run(world.order(), limits=LIMITS, ask=says("approve"), after=thank)
+    assert (run.ending, world.invoice()["status"], charged(world)) == ("rejected", "draft", 0)
+    assert "is changed again and again" in run.reason
+    assert len(run.steps) < 250
+    assert approve(world).ending == "done"
+
+
 def test_other_contents_never_get_into_a_draft_that_was_approved(world: World) -> None:
     """A run that knows it as approved, and stands still before it finalizes it, finds it gone."""
     others: list[Run] = []

@@ -382,6 +382,31 @@ def test_moved_to_another_currency(world: World, later: timedelta) -> None:
     assert (world.invoice()["currency"], world.money["invoices"]) == ("eur", 2)
 
 
+@pytest.mark.parametrize("settlement", ["pay", "wait"])
+def test_a_copy_in_another_currency_is_not_the_order(world: World, settlement: str) -> None:
+    order = world.order(settlement=settlement)
+    world.run(world.order(**WAIT))
+    first = world.invoice()
+    marks = {f"metadata[{name}]": value for name, value in first["metadata"].items()}
+    copy = world.post("invoices", customer=first["customer"], currency="eur", auto_advance=False, **marks)["id"]
+    for line in reversed(first["lines"]["data"]):
+        world.post(
+            "invoiceitems",
+            customer=first["customer"],
+            invoice=copy,
+            currency="eur",
+            description=line["description"],
+            quantity=line["quantity"],
+            unit_amount_decimal=line["pricing"]["unit_amount_decimal"],
+            **{f"metadata[{name}]": value for name, value in line["metadata"].items()},
+        )
+    world.post(f"invoices/{copy}/finalize", auto_advance=False)
+    world.post(f"invoices/{first['id']}/void")
+    run = world.run(order)
+    assert (run.ending, world.money.get("charged")) == ("rejected", None)
+    assert "comes to 463.00 EUR (46300), the order to 463.00 USD (46300)" in run.reason
+
+
 def test_two_invoices_of_one_order_are_both_named(world: World) -> None:
     world.run(world.order(**WAIT))
     first = world.invoice()

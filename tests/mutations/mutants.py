@@ -124,8 +124,8 @@ MUTANTS = [
     Mutant(
         "the goal's check of amounts, of an invoice",
         "flows/invoice_lines.py",
-        '        if seen["total"] == expected and not owed:\n',
-        "        if not owed:\n",
+        '        if (seen["total"], seen["currency"]) == (expected, currency) and not owed:\n',
+        '        if seen["currency"] == currency and not owed:\n',
         (f"{DISTURBED}::test_a_line_that_a_person_added_stops_the_draft_and_is_named",),
     ),
     Mutant(
