@@ -117,6 +117,10 @@ class PaymentSettling:
     def _charge(self, attempt: int) -> Steps:
         """Confirm, unless this attempt is seen to have been made: it succeeded, failed, or is under way."""
         params = yield from self._confirm_params()
+        # To read its charges and its card took a moment, in which somebody may have changed it.
+        if (yield from self.work.reread())["status"] not in UNCONFIRMED:
+            return
+        self.work.refuse_interference()
 
         def look(_: StripeObject | None) -> Process[StripeObject | None]:
             seen = yield from self.work.reread()

@@ -254,6 +254,26 @@ def test_what_somebody_changed_while_it_waited_is_not_charged(world: World, by: 
     assert not world.all("charges")
 
 
+@pytest.mark.parametrize("change", [{"amount": 99900}, {"currency": "eur"}])
+def test_what_somebody_changes_while_its_card_is_looked_at_is_not_charged(world: World, change: dict[str, Any]) -> None:
+    def meddle(number: int, step: Step) -> None:
+        if step.operation == "attach_payment_method":
+            world.post(f"payment_intents/{world.intent()['id']}", **change)
+
+    run = world.run(world.payment(), after=meddle)
+    assert (run.ending, world.all("charges")) == ("rejected", [])
+    assert "somebody changed the payment" in run.reason
+
+
+def test_what_somebody_confirms_while_its_card_is_looked_at_is_charged_once(world: World) -> None:
+    def meddle(number: int, step: Step) -> None:
+        if step.operation == "attach_payment_method":
+            world.post(f"payment_intents/{world.intent()['id']}/confirm", payment_method="pm_card_visa")
+
+    assert world.run(world.payment(), after=meddle).ending == "done"
+    assert [charge["amount_captured"] for charge in world.all("charges")] == [24000]
+
+
 @pytest.mark.parametrize("given", [{}, MANUAL, HELD], ids=["charged", "to be captured", "held"])
 def test_another_currency_is_never_what_was_ordered(world: World, given: dict[str, Any]) -> None:
     order = world.payment(**given, payment_method="pm_card_authenticationRequired")
