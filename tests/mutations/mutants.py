@@ -12,6 +12,7 @@ CUSTOMERS = "tests/flows/test_process_customers.py"
 DISTURBED = "tests/flows/test_process_disturbed.py"
 FORGOTTEN = "tests/tasks/test_forgotten.py"
 LOOK_UPS = "tests/flows/test_look_ups.py"
+PAYMENT_DISTURBED = "tests/flows/test_payment_disturbed.py"
 PATHS = "tests/flows/test_process_paths.py::test_each_path_ends_where_it_should_and_stays_there"
 PAYMENTS = "tests/flows/test_process_payments.py"
 RUNS = "tests/tasks/test_identity.py"
@@ -134,6 +135,34 @@ MUTANTS = [
         '                if intent["amount_received"] != wanted:\n',
         "                if False:\n",
         (f"{LOOK_UPS}::test_another_amount_that_was_captured_is_told_and_is_no_success",),
+    ),
+    Mutant(
+        "the look before a payment is confirmed",
+        "flows/payment_settlement.py",
+        "            return\n        self.work.refuse_interference()\n",
+        "            return\n",
+        (f"{PAYMENT_DISTURBED}::test_what_somebody_changes_while_its_card_is_looked_at_is_not_charged",),
+    ),
+    Mutant(
+        "what somebody changed while a payment waited",
+        "flows/payment_settlement.py",
+        "        self.work.refuse_interference()\n        match _action(",
+        "        match _action(",
+        (f"{PAYMENT_DISTURBED}::test_what_somebody_changed_while_it_waited_is_not_charged",),
+    ),
+    Mutant(
+        "another currency is not what was ordered",
+        "flows/payment_settlement.py",
+        "            self.work.refuse_other_currency()\n",
+        "",
+        (f"{PAYMENT_DISTURBED}::test_another_currency_is_never_what_was_ordered",),
+    ),
+    Mutant(
+        "an amount of None is not all that is left",
+        "client/exchange.py",
+        "is not None and params.get(portion, ...) is None:",
+        "is False:",
+        ("tests/tasks/test_results.py::test_what_stripe_cannot_mean_is_refused_before_any_request",),
     ),
     Mutant(
         "the goal's check of how it was reached",
